@@ -1,0 +1,34 @@
+"""Where a tier is served at this moment: owns Address and the fixed way to find it; opens no connection."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+
+from lsp_server.endpoint.status import EndpointError
+from lsp_server.settings import TierSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """`url` is the base of the OpenAI-compatible API, ending in /v1; `model` None means the first one served."""
+
+    url: str
+    model: str | None = None
+    token: str | None = field(default=None, repr=False)
+
+
+Resolve = Callable[[], Awaitable[Address]]
+"""Finds the address when it is first needed and after the connection was lost; raises EndpointError."""
+
+
+def fixed(tier: TierSettings) -> Resolve:
+    """The address that the settings name."""
+
+    async def resolve() -> Address:
+        if tier.url is None:
+            raise EndpointError("unset", "No endpoint is set: set endpoint.instant.url.")
+        return Address(tier.url, tier.model, os.environ.get(tier.token_env) if tier.token_env else None)
+
+    return resolve
