@@ -1,0 +1,88 @@
+// One running language client: how the server is started and what it may not do; knows nothing of commands or menus.
+
+import { homedir } from "node:os";
+import { Disposable, LogLevel, type LogOutputChannel } from "vscode";
+import {
+  CloseAction,
+  ErrorAction,
+  type ErrorHandler,
+  LanguageClient,
+  type LanguageClientOptions,
+  RevealOutputChannelOn,
+  type ServerOptions,
+  TransportKind,
+} from "vscode-languageclient/node";
+
+import { SECTION, serverSettings } from "./configuration";
+import type { Status } from "./status";
+
+const MAX_CRASHES = 5;
+const CRASH_WINDOW_MS = 180_000;
+
+/** A client for the server at `path`, not started yet; `report` hears every status. */
+export function createClient(path: string, log: LogOutputChannel, report: (status: Status) => void): LanguageClient {
+  const server: ServerOptions = {
+    command: path,
+    args: ["serve", "--stdio"],
+    transport: TransportKind.stdio,
+    // Never the opened folder: its files must not take part in how the server is started.
+    options: { cwd: homedir() },
+  };
+  const client = new QuietClient(SECTION, "Instant", server, clientOptions(log, report));
+  client.onNotification("instant/status", report);
+  return client;
+}
+
+function clientOptions(log: LogOutputChannel, report: (status: Status) => void): LanguageClientOptions {
+  return {
+    documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
+    initializationOptions: serverSettings(),
+    initializationFailedHandler: () => false,
+    outputChannel: log,
+    traceOutputChannel: untraced(log),
+    revealOutputChannelOn: RevealOutputChannelOn.Never,
+    errorHandler: restartAfterCrash(report),
+    middleware: {
+      workspace: {
+        configuration: (params, token, next) =>
+          params.items.every((item) => item.section === SECTION)
+            ? params.items.map(serverSettings)
+            : next(params, token),
+      },
+    },
+  };
+}
+
+/** Restarts a crashed server, unless it keeps crashing. Says so in the status bar, never in a pop-up. */
+function restartAfterCrash(report: (status: Status) => void): ErrorHandler {
+  let crashes: number[] = [];
+  return {
+    error: () => ({ action: ErrorAction.Continue, handled: true }),
+    closed: () => {
+      const now = Date.now();
+      crashes = [...crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
+      if (crashes.length < MAX_CRASHES) {
+        report({ state: "starting", message: "The server stopped and is being restarted." });
+        return { action: CloseAction.Restart, handled: true };
+      }
+      const message = `The server stopped ${MAX_CRASHES} times in three minutes. The log says why; then run "Instant: Restart Server".`;
+      report({ state: "down", message });
+      return { action: CloseAction.DoNotRestart, message, handled: true };
+    },
+  };
+}
+
+/** The stock client without its pop-ups: the status bar and the log say what is wrong. */
+class QuietClient extends LanguageClient {
+  override error(message: string, data?: unknown): void {
+    super.error(message, data, false);
+  }
+}
+
+/** The log as seen by the client's tracing, which writes message bodies, and so source text: never at trace level. */
+function untraced(log: LogOutputChannel): LogOutputChannel {
+  return Object.create(log, {
+    logLevel: { value: LogLevel.Info },
+    onDidChangeLogLevel: { value: () => new Disposable(() => undefined) },
+  }) as LogOutputChannel;
+}

@@ -1,0 +1,98 @@
+// The extension's beginning and end: one server, one status bar item, three commands. All completion logic is the server's.
+
+import { commands, type ExtensionContext, type LogOutputChannel, type QuickPickItem, window, workspace } from "vscode";
+import type { LanguageClient } from "vscode-languageclient/node";
+
+import { createClient } from "./client";
+import { configuredServerPath } from "./configuration";
+import { findServer } from "./server";
+import { StatusItem } from "./status";
+
+// Not "instant.status" or "instant.accepted": those are the server's own, and the client registers them by itself.
+const RESTART = "instant.restartServer";
+const SHOW_LOG = "instant.showLog";
+const SHOW_MENU = "instant.showMenu";
+
+let session: Session | undefined;
+
+export async function activate(context: ExtensionContext): Promise<void> {
+  const log = window.createOutputChannel("Instant", { log: true });
+  const status = new StatusItem(SHOW_MENU);
+  const running = new Session(log, status);
+  session = running;
+  context.subscriptions.push(
+    log,
+    status,
+    commands.registerCommand(RESTART, () => running.restart()),
+    commands.registerCommand(SHOW_LOG, () => log.show()),
+    commands.registerCommand(SHOW_MENU, () => showMenu(status)),
+    workspace.onDidChangeConfiguration((event) => {
+      if (event.affectsConfiguration("instant.server")) {
+        void running.restart();
+      }
+    }),
+  );
+  await running.restart();
+}
+
+export async function deactivate(): Promise<void> {
+  await session?.stop();
+}
+
+/** The server's life: at most one at a time, however often a restart is asked for. */
+class Session {
+  private client: LanguageClient | undefined;
+  private last: Promise<void> = Promise.resolve();
+
+  constructor(
+    private readonly log: LogOutputChannel,
+    private readonly status: StatusItem,
+  ) {}
+
+  restart(): Promise<void> {
+    return this.queue(() => this.startAnew());
+  }
+
+  stop(): Promise<void> {
+    return this.queue(() => this.dispose());
+  }
+
+  private queue(step: () => Promise<void>): Promise<void> {
+    this.last = this.last.then(step).catch((error: unknown) => this.down(error));
+    return this.last;
+  }
+
+  private async startAnew(): Promise<void> {
+    await this.dispose();
+    this.status.show({ state: "starting", message: "The server is starting." });
+    const path = await findServer(configuredServerPath());
+    this.client = createClient(path, this.log, (status) => this.status.show(status));
+    await this.client.start();
+  }
+
+  private async dispose(): Promise<void> {
+    const client = this.client;
+    this.client = undefined;
+    // A server that does not stop in time is killed by the client; there is nothing left to do about it.
+    await client?.dispose().catch((error: unknown) => this.log.warn(String(error)));
+  }
+
+  private down(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error);
+    this.log.error(message);
+    this.status.show({ state: "down", message });
+  }
+}
+
+async function showMenu(status: StatusItem): Promise<void> {
+  const entries: (QuickPickItem & { run: () => unknown })[] = [
+    { label: "$(refresh) Restart Server", run: () => commands.executeCommand(RESTART) },
+    { label: "$(output) Show Log", run: () => commands.executeCommand(SHOW_LOG) },
+    {
+      label: "$(gear) Open Settings",
+      run: () => commands.executeCommand("workbench.action.openSettings", "@ext:instant-lsp.instant-lsp"),
+    },
+  ];
+  const chosen = await window.showQuickPick(entries, { title: "Instant", placeHolder: status.message });
+  await chosen?.run();
+}

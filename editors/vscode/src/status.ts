@@ -1,0 +1,52 @@
+// The status bar item: shows the last status it was given, in words and by icon; knows neither server nor protocol.
+
+import { type Disposable, StatusBarAlignment, type StatusBarItem, ThemeColor, window } from "vscode";
+
+/** What the server sends with `instant/status`. `message` is a whole sentence that says what to do. */
+export interface Status {
+  state: "ready" | "starting" | "off" | "down";
+  message: string;
+  tier?: string;
+  model?: string;
+}
+
+const ICONS: Record<Status["state"], string> = {
+  ready: "$(zap)",
+  starting: "$(loading~spin)",
+  off: "$(circle-slash)",
+  down: "$(warning)",
+};
+
+export class StatusItem implements Disposable {
+  private readonly item: StatusBarItem;
+  private status: Status = { state: "starting", message: "The server is starting." };
+
+  constructor(command: string) {
+    this.item = window.createStatusBarItem("instant.status", StatusBarAlignment.Right, 90);
+    this.item.name = "Instant";
+    this.item.command = command;
+    this.show(this.status);
+    this.item.show();
+  }
+
+  get message(): string {
+    return this.status.message;
+  }
+
+  show(status: Status): void {
+    this.status = status;
+    const label = `Instant: ${status.state}`;
+    this.item.text = `${ICONS[status.state]} ${label}`;
+    this.item.tooltip = [status.message, served(status)].filter(Boolean).join("\n");
+    this.item.backgroundColor = status.state === "down" ? new ThemeColor("statusBarItem.warningBackground") : undefined;
+    this.item.accessibilityInformation = { label: `${label}. ${status.message}` };
+  }
+
+  dispose(): void {
+    this.item.dispose();
+  }
+}
+
+function served(status: Status): string {
+  return status.model ? `${status.model} (${status.tier ?? "instant"})` : "";
+}
