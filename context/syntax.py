@@ -1,0 +1,157 @@
+"""What stands at the cursor, from a parse of the few lines around it under a deadline; keeps nothing between two calls.
+
+Must not know the whole file's tree (that is `context.outline`) or what is done with the answer. A place is an int offset
+into the text; bytes appear only in here.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import tree_sitter
+
+from context import blocks
+from context.blocks import EmptyBody
+from context.document import Snapshot
+from context.languages import Language, ScopeKind, find
+
+_MAX_CHARS_PER_SIDE = 4_000
+_MAX_LITERAL_DEPTH = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """What stands at one offset; where `parsed` is False, the text alone had to tell.
+
+    `has_error_at_cursor`: a parse error begins on the cursor's line. `empty_body`: a block stands open here and waits for
+    its body. `scope`: the kind of the innermost scope around; None if its header is too far up to be seen.
+    """
+
+    parsed: bool
+    in_comment: bool
+    in_string: bool
+    has_error_at_cursor: bool
+    is_line_blank: bool
+    empty_body: EmptyBody | None
+    scope: ScopeKind | None
+
+
+def look(snapshot: Snapshot, offset: int, *, n_lines: int = 30, deadline_ms: float = 10.0) -> Place:
+    """What stands at `offset`, from `n_lines` to twice as many lines on either side, cut where they stand shallowest."""
+    start, end = _window(snapshot.text, offset, n_lines)
+    text, at = snapshot.text[start:end], offset - start
+    language = find(snapshot.language)
+    masked = blocks.mask(text, at, language)
+    in_comment, in_string = masked.in_comment, masked.in_string
+    tree = _parse(language, text, deadline_ms, fragment=start > 0) if language else None
+    has_error = False
+    if tree and language:
+        cursor = len(_encode(text[:at]))
+        first_row = text.count("\n", 0, snapshot.line_start(offset) - start)
+        has_error = any(node.start_point.row == first_row for node in _errors(tree.root_node))
+        in_comment, in_string = _literal_at(tree, cursor, language, in_comment=in_comment, in_string=in_string)
+    is_code = not in_comment and not in_string
+    return Place(
+        parsed=tree is not None,
+        in_comment=in_comment,
+        in_string=in_string,
+        has_error_at_cursor=has_error,
+        is_line_blank=not snapshot.text[snapshot.line_start(offset) : snapshot.line_end(offset)].strip(),
+        empty_body=blocks.empty_body(masked.code, at, language) if is_code else None,
+        scope=blocks.scope_kind(masked.code, at, language),
+    )
+
+
+def n_errors(language_name: str, text: str, deadline_ms: float) -> int | None:
+    """How many ERROR and MISSING nodes `text` parses to; None without a grammar or past the deadline."""
+    language = find(language_name)
+    tree = _parse(language, text, deadline_ms) if language else None
+    return sum(1 for _ in _errors(tree.root_node)) if tree else None
+
+
+# The window.
+
+
+def _window(text: str, offset: int, n_lines: int) -> tuple[int, int]:
+    """From where to where to parse: cut at lines unless they are too long."""
+    floor, ceiling = max(0, offset - _MAX_CHARS_PER_SIDE), min(len(text), offset + _MAX_CHARS_PER_SIDE)
+    above = text[floor:offset].splitlines(keepends=True)
+    below = text[offset:ceiling].splitlines(keepends=True)
+    if floor and len(above) > 1:
+        above = above[1:]
+    if ceiling < len(text) and len(below) > 1:
+        below = below[:-1]
+    n_above = _shallowest(above[::-1], n_lines)
+    n_below = _shallowest(below, n_lines)
+    return offset - sum(map(len, above[len(above) - n_above :])), offset + sum(map(len, below[:n_below]))
+
+
+def _shallowest(lines: list[str], n_lines: int) -> int:
+    """How many of `lines`, nearest first, to take: n to 2n, so that the last one stands as far left as possible.
+
+    A cut between two functions leaves few brackets without their partner.
+    """
+    if len(lines) <= n_lines:
+        return len(lines)
+    widths = [
+        (len(line) - len(line.lstrip()), n) for n, line in enumerate(lines[: 2 * n_lines], 1) if n > n_lines and line.strip()
+    ]
+    return min(widths)[1] if widths else n_lines
+
+
+# The tree.
+
+
+def _parse(
+    language: Language, text: str, deadline_ms: float, *, fragment: bool = False
+) -> tree_sitter.Tree | None:
+    """The tree of `text`, or None past the deadline.
+
+    The deadline is only looked at when the source is a callback. The parser is a new one each time (1 us): after a
+    stop, one that is used again would go on with the old text.
+    """
+    source = _encode(text)
+    stop_at = time.perf_counter() + deadline_ms / 1000
+    parser = tree_sitter.Parser(language.grammar(fragment=fragment))
+    try:
+        return parser.parse(
+            lambda byte, _point: source[byte : byte + 4096],
+            progress_callback=lambda _offset, _has_error: time.perf_counter() > stop_at,
+        )
+    except ValueError:
+        return None
+
+
+def _encode(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
+
+
+def _errors(root: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
+    """Every ERROR and MISSING node; only the broken branches are visited, and the stack is no Python recursion."""
+    pending = [root]
+    while pending:
+        node = pending.pop()
+        if node.is_error or node.is_missing:
+            yield node
+        if node.has_error:
+            pending.extend(child for child in node.children if child.has_error)
+
+
+def _literal_at(
+    tree: tree_sitter.Tree, cursor: int, language: Language, *, in_comment: bool, in_string: bool
+) -> tuple[bool, bool]:
+    """Whether byte `cursor` is in a comment or a string by the tree; by the given reading of the text where that is broken."""
+    node = tree.root_node.descendant_for_byte_range(cursor - 1, cursor) if cursor else None
+    for _ in range(_MAX_LITERAL_DEPTH):
+        if node is None or node.type in language.interpolations:
+            break
+        if node.is_error:
+            return in_comment, in_string
+        if node.type in language.comments:
+            return cursor < node.end_byte or in_comment, False
+        if node.type in language.strings:
+            return False, cursor < node.end_byte or in_string
+        node = node.parent
+    return False, in_string and not language.strings
