@@ -72,9 +72,10 @@ class TextBuffer:
 
     def position_at(self, offset: int, encoding: Encoding) -> tuple[int, int]:
         """The (line, column) of an offset; an offset outside the text means its nearer end."""
-        row = self._char_starts.row_of(min(max(offset, 0), self.n_chars))
+        offset = min(max(offset, 0), self.n_chars)
+        row = self._char_starts.row_of(offset)
         line = self._line(row)
-        n_chars = min(max(offset, 0), line.char_end) - line.char_start
+        n_chars = min(offset, line.char_end) - line.char_start
         if line.is_ascii:
             return row, n_chars
         before = _decode(self._utf8[line.byte_start : line.byte_end])[:n_chars]

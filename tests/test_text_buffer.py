@@ -7,6 +7,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from context.document import Edit
 from lsp_server.text_buffer import Encoding, TextBuffer
 
 ENCODINGS: tuple[Encoding, ...] = ("utf-8", "utf-16", "utf-32")
@@ -33,6 +34,8 @@ def check_edits(text: str, edits: list[Typed], encoding: Encoding) -> TextBuffer
         change = buffer.apply(edit.start, edit.end, edit.text, encoding)
         assert_alike(buffer, model, encoding)
         assert_replays(change, before, model)
+        if not re.search("[\ud800-\udfff]", before + edit.text):
+            assert change.edit == Edit(start, end, edit.text)
     return buffer
 
 
@@ -182,6 +185,10 @@ def test_only_newline_carriage_return_and_both_end_a_line(text, n_lines):
 )
 def test_a_position_that_is_nowhere_means_the_nearest_place_before_it(text, line, column, encoding, offset):
     assert TextBuffer(text).offset_at(line, column, encoding) == offset
+
+
+def test_a_change_holds_no_more_than_was_typed():
+    check_edits("\ud7ff\ud7ff", [Typed((0, 1), (0, 1), "a")], "utf-16")
 
 
 def test_an_emoji_sent_in_halves_becomes_one_character():
