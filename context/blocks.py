@@ -71,10 +71,11 @@ def empty_body(code: str, offset: int, language: Language | None) -> EmptyBody |
         return None
     header_start = _header_start(code, top)
     indent = _indent(code[header_start:])
-    if not right and _is_deeper(_next_code_line(code, end), indent):
+    closed = bool(closer) and follows.startswith(closer)
+    if not right and not closed and _goes_on(_next_code_line(code, end), left, indent, is_bracket=bool(closer)):
         return None
     header = code[header_start : top + len(opener)]
-    return EmptyBody(_kind(header), indent, on_header_line, bool(closer) and follows.startswith(closer))
+    return EmptyBody(_kind(header), indent, on_header_line, closed)
 
 
 def scope_kind(code: str, offset: int, language: Language | None) -> ScopeKind | None:
@@ -179,11 +180,14 @@ _KEYWORDS = re.compile(
     r"\b(?:(?P<function>def|function|func|fn|fun|sub|proc|lambda|constructor|init|procedure)"
     r"|(?P<class>class|struct|interface|trait|impl|enum|object|record|union|extension|protocol)"
     r"|(?P<module>namespace|module|mod|package)"
-    r"|(?P<loop>for|foreach|while|until|repeat|loop)"
-    r"|(?P<branch>if|else|elif|elsif|elseif|unless|switch|match|case|when|default|then|do|try|catch|except|finally"
+    r"|(?P<loop>for|foreach|while|until|repeat|loop|do)"
+    r"|(?P<branch>if|else|elif|elsif|elseif|unless|switch|match|case|when|default|then|try|catch|except|finally"
     r"|rescue|ensure|begin|with|using|lock|synchronized|select|unsafe))\b",
 )
-_CALLBACK = re.compile(r"(?:=>|->|\bdo(?:\s*\|[^|]*\|)?)\s*\{?$|\|[^|]*\|\s*\{?$|\bfunction\s*\([^()]*\)\s*\{?$|\bfunc\([^{]*\{$")
+# A closure, also as a word's argument: `=> {`, `-> {`, `|x| {`, `each do |x|`, `function (x) {`, `func(x int) {`.
+_CALLBACK = re.compile(
+    r"(?:=>|->)\s*\{?$|\|[^|]*\|\s*\{?$|\S\s+do$|\{\s*\|[^|]*\|$|\bfunction\s*\([^()]*\)\s*\{?$|\bfunc\([^{]*\{$"
+)
 _LIKE_A_METHOD = re.compile(r"^[^=]*\)[^=()]*\{$")
 _VALUE = re.compile(r"(?:[=:(,\[?]|\breturn)\s*\{$|[(\[]$")
 # Lines that stand further left than what they hold without opening it.
@@ -207,7 +211,12 @@ def _kind(header: str) -> BlockKind:
         return "literal"
     word = _KEYWORDS.search(header)
     kind = word.lastgroup if word else None
-    if kind == "class" and word and word.group() in ("struct", "enum", "union") and header.rstrip("{ \t\r\n").endswith(")"):
+    if (
+        kind == "class"
+        and word
+        and word.group() in ("struct", "enum", "union")
+        and header.rstrip("{ \t\r\n").endswith(")")
+    ):
         return "function"
     if kind:
         return kind  # type: ignore[return-value]  # the groups are named after the kinds
@@ -265,8 +274,13 @@ def _effective_width(code: str, offset: int) -> int:
     return max(_width(code[start:offset]), min(_width(_indent(previous)), _width(_indent(_next_code_line(code, end)))))
 
 
-def _is_deeper(line: str, indent: str) -> bool:
-    return bool(line.strip()) and _width(_indent(line)) > _width(indent)
+def _goes_on(below: str, left: str, indent: str, *, is_bracket: bool) -> bool:
+    """Whether the line below belongs to the body: it stands deeper than the opener, or all stand at one depth."""
+    if not below.strip():
+        return False
+    width = _width(_indent(below))
+    flat = is_bracket and not left.strip() and width == _width(left) == _width(indent)
+    return flat or width > _width(indent)
 
 
 def _indent(text: str) -> str:

@@ -1,4 +1,4 @@
-"""The one table of languages: grammar, file names, comments, quotes and the node types that matter; knows no document."""
+"""The one table of languages: grammar, file names, comments, quotes, node types that matter; knows no document."""
 
 from __future__ import annotations
 
@@ -215,8 +215,7 @@ LANGUAGES: tuple[Language, ...] = (
         scopes=_scopes(
             function="method_declaration, constructor_declaration, destructor_declaration, operator_declaration,"
             "local_function_statement, property_declaration, lambda_expression, anonymous_method_expression",
-            classes="class_declaration, interface_declaration, struct_declaration, enum_declaration,"
-            "record_declaration",
+            classes="class_declaration, interface_declaration, struct_declaration, enum_declaration,record_declaration",
             module="namespace_declaration",
         ),
         imports="(using_directive) @import",

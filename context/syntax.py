@@ -1,7 +1,7 @@
-"""What stands at the cursor, from a parse of the few lines around it under a deadline; keeps nothing between two calls.
+"""What stands at the cursor, by a parse of the few lines around it under a deadline; keeps nothing between calls.
 
-Must not know the whole file's tree (that is `context.outline`) or what is done with the answer. A place is an int offset
-into the text; bytes appear only in here.
+Must not know the whole file's tree (that is `context.outline`) or what is done with the answer. A place is an int
+offset into the text; bytes appear only in here.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _MAX_LITERAL_DEPTH = 6
 class Place:
     """What stands at one offset; where `parsed` is False, the text alone had to tell.
 
-    `has_error_at_cursor`: a parse error begins on the cursor's line. `empty_body`: a block stands open here and waits for
-    its body. `scope`: the kind of the innermost scope around; None if its header is too far up to be seen.
+    `has_error_at_cursor`: a parse error begins on the cursor's line. `empty_body`: a block stands open here and
+    waits for its body. `scope`: the kind of the innermost scope around; None if its header is too far up to be seen.
     """
 
     parsed: bool
@@ -39,7 +39,7 @@ class Place:
 
 
 def look(snapshot: Snapshot, offset: int, *, n_lines: int = 30, deadline_ms: float = 10.0) -> Place:
-    """What stands at `offset`, from `n_lines` to twice as many lines on either side, cut where they stand shallowest."""
+    """What stands at `offset`, from at most twice `n_lines` lines on either side, cut where a line stands furthest left."""
     start, end = _window(snapshot.text, offset, n_lines)
     text, at = snapshot.text[start:end], offset - start
     language = find(snapshot.language)
@@ -49,8 +49,8 @@ def look(snapshot: Snapshot, offset: int, *, n_lines: int = 30, deadline_ms: flo
     has_error = False
     if tree and language:
         cursor = len(_encode(text[:at]))
-        first_row = text.count("\n", 0, snapshot.line_start(offset) - start)
-        has_error = any(node.start_point.row == first_row for node in _errors(tree.root_node))
+        cursor_row = text.count("\n", 0, snapshot.line_start(offset) - start)
+        has_error = any(node.start_point.row == cursor_row for node in _errors(tree.root_node))
         in_comment, in_string = _literal_at(tree, cursor, language, in_comment=in_comment, in_string=in_string)
     is_code = not in_comment and not in_string
     return Place(
@@ -96,7 +96,9 @@ def _shallowest(lines: list[str], n_lines: int) -> int:
     if len(lines) <= n_lines:
         return len(lines)
     widths = [
-        (len(line) - len(line.lstrip()), n) for n, line in enumerate(lines[: 2 * n_lines], 1) if n > n_lines and line.strip()
+        (len(line) - len(line.lstrip()), n)
+        for n, line in enumerate(lines[: 2 * n_lines], 1)
+        if n > n_lines and line.strip()
     ]
     return min(widths)[1] if widths else n_lines
 
@@ -104,9 +106,7 @@ def _shallowest(lines: list[str], n_lines: int) -> int:
 # The tree.
 
 
-def _parse(
-    language: Language, text: str, deadline_ms: float, *, fragment: bool = False
-) -> tree_sitter.Tree | None:
+def _parse(language: Language, text: str, deadline_ms: float, *, fragment: bool = False) -> tree_sitter.Tree | None:
     """The tree of `text`, or None past the deadline.
 
     The deadline is only looked at when the source is a callback. The parser is a new one each time (1 us): after a
@@ -142,7 +142,7 @@ def _errors(root: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
 def _literal_at(
     tree: tree_sitter.Tree, cursor: int, language: Language, *, in_comment: bool, in_string: bool
 ) -> tuple[bool, bool]:
-    """Whether byte `cursor` is in a comment or a string by the tree; by the given reading of the text where that is broken."""
+    """Whether byte `cursor` is in a comment or a string by the tree, or by the text (as given) where that is broken."""
     node = tree.root_node.descendant_for_byte_range(cursor - 1, cursor) if cursor else None
     for _ in range(_MAX_LITERAL_DEPTH):
         if node is None or node.type in language.interpolations:
