@@ -39,7 +39,7 @@ class Place:
 
 
 def look(snapshot: Snapshot, offset: int, *, n_lines: int = 30, deadline_ms: float = 10.0) -> Place:
-    """What stands at `offset`, from at most twice `n_lines` lines on either side, cut where a line stands furthest left."""
+    """What stands at `offset`, from at most twice `n_lines` on either side, cut where a line stands furthest left."""
     start, end = _window(snapshot.text, offset, n_lines)
     text, at = snapshot.text[start:end], offset - start
     language = find(snapshot.language)

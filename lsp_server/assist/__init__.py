@@ -1,0 +1,1 @@
+"""What a developer asks for in words: explanations."""

@@ -1,0 +1,198 @@
+"""One completion, as a straight line: owns who waits for which answer of the model; knows neither LSP nor HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from context import Budget, Snapshot, build_window
+from context.syntax import look
+from lsp_server.completion import Superseded, postprocess
+from lsp_server.completion.cache import Memory, Said
+from lsp_server.completion.trigger import Trigger, decide
+from lsp_server.endpoint.client import Endpoint, Timings
+from lsp_server.endpoint.status import EndpointError
+
+GRACE_S = 0.25
+"""How long a running answer nobody waits for is kept, since the next keystroke may agree with it."""
+
+MAX_DELAY_S = 0.15
+_DELAY_SHARE = 0.1
+_TOKENS_PER_LINE = 24
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one completion may cost: `max_lines` and `max_tokens` of answer, and the prompt's `budget`."""
+
+    max_lines: int
+    max_tokens: int
+    budget: Budget
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """`text` goes in place of what stands from `start` to `end`, offsets into the snapshot it was made for."""
+
+    text: str
+    start: int
+    end: int
+
+
+@dataclass(slots=True)
+class Times:
+    """Where the time of one answer went: our own work up to the request, and the endpoint's share."""
+
+    started: float
+    own_ms: float = 0.0
+    endpoint: Timings | None = None
+
+    def sent(self) -> None:
+        """The request is about to leave."""
+        self.own_ms = (time.perf_counter() - self.started) * 1_000
+
+    def answered(self, timings: Timings) -> None:
+        """The endpoint's own share is known."""
+        self.endpoint = timings
+
+
+class Completer:
+    """Answers the completion requests of all documents from what the model said, is saying, or is asked to say."""
+
+    def __init__(self, endpoint: Endpoint, limits: Callable[[], Limits]) -> None:
+        self._endpoint = endpoint
+        self._limits = limits
+        self._memory = Memory()
+        self._requests: dict[str, _Request] = {}
+        self._running: dict[str, Said] = {}
+        self.last_times: Times | None = None
+
+    async def complete(self, snapshot: Snapshot, offset: int, *, is_invoked: bool) -> Completion | None:
+        """The completion at `offset`; None where nothing is to be shown. Raises Superseded."""
+        times = Times(started=time.perf_counter())
+        limits = self._limits()
+        trigger = decide(snapshot, offset, look(snapshot, offset), limits.max_lines, is_invoked=is_invoked)
+        with self._newest_wins(snapshot.uri):
+            if trigger is None:
+                self._close(snapshot.uri)
+                return None
+            asked: Said | None = None
+            while True:
+                said, rest = self._memory.find(snapshot, offset) or (asked, "")
+                if said is None:
+                    said = asked = self._ask(snapshot, offset, trigger, limits, times)
+                if said.is_done:
+                    text = postprocess.refine(rest, snapshot, offset, said.trigger)
+                    return None if text is None else Completion(text, offset, offset)
+                await self._wait(snapshot.uri, said)
+
+    def forget(self, uri: str) -> None:
+        """Drops all that is known of a closed document."""
+        self._close(uri)
+        self._memory.forget(uri)
+
+    def close(self) -> None:
+        """Closes every running answer."""
+        for uri in list(self._running):
+            self._close(uri)
+
+    @contextmanager
+    def _newest_wins(self, uri: str) -> Iterator[None]:
+        """Supersedes the document's older request, and is superseded by the next one."""
+        request = _Request(asyncio.current_task())
+        older = self._requests.get(uri)
+        if older is not None:
+            older.supersede()
+        self._requests[uri] = request
+        try:
+            yield
+        except asyncio.CancelledError:
+            if request.is_superseded and request.task is not None:
+                request.task.uncancel()
+                raise Superseded from None
+            raise
+        finally:
+            if self._requests.get(uri) is request:
+                del self._requests[uri]
+
+    def _ask(self, snapshot: Snapshot, offset: int, trigger: Trigger, limits: Limits, times: Times) -> Said:
+        """A new answer; one that still runs for this document disagrees with its text by now and is closed."""
+        self._close(snapshot.uri)
+        said = Said.at(snapshot, offset, trigger)
+        self._running[snapshot.uri] = said
+        said.task = asyncio.create_task(self._listen(said, snapshot, offset, limits, times))
+        return said
+
+    async def _listen(self, said: Said, snapshot: Snapshot, offset: int, limits: Limits, times: Times) -> None:
+        """Fills `said` with what the model says, until it ends or nothing more of it would be shown."""
+        try:
+            await self._hold_off(said.trigger)
+            self._memory.put(snapshot.uri, said)
+            await self._stream(said, snapshot, offset, limits, times)
+        except EndpointError:
+            said.update("", is_done=True)  # the endpoint has told its state
+        except asyncio.CancelledError:
+            said.update("", is_done=True)  # half an answer must not be taken for a whole one
+            raise
+        finally:
+            if self._running.get(snapshot.uri) is said:
+                del self._running[snapshot.uri]
+
+    async def _stream(self, said: Said, snapshot: Snapshot, offset: int, limits: Limits, times: Times) -> None:
+        window = build_window(snapshot, offset, limits.budget)
+        max_lines = said.trigger.max_lines
+        max_tokens = min(limits.max_tokens, max(_TOKENS_PER_LINE * max_lines, 3 * _TOKENS_PER_LINE))
+        stop = ("\n",) if max_lines == 1 else ()
+        times.sent()
+        raw = ""
+        async with self._endpoint.complete(window, max_tokens=max_tokens, stop=stop) as answer:
+            async for piece in answer:
+                raw += piece
+                said.update(postprocess.release(raw, window.held_back))
+                if postprocess.is_whole(said.text, snapshot, offset, said.trigger):
+                    break
+        times.answered(answer.timings)
+        self.last_times = times
+        said.update(said.text, is_done=True)
+
+    async def _hold_off(self, trigger: Trigger) -> None:
+        """Waits a little where asking is slow, so that the next keystroke can come first; not when the user asked."""
+        first_token_ms = self._endpoint.first_token_ms
+        if not trigger.is_invoked and first_token_ms:
+            await asyncio.sleep(min(MAX_DELAY_S, first_token_ms / 1_000 * _DELAY_SHARE))
+
+    async def _wait(self, uri: str, said: Said) -> None:
+        said.is_awaited = True
+        try:
+            await said.more()
+        except asyncio.CancelledError:
+            said.is_awaited = False
+            asyncio.get_running_loop().call_later(GRACE_S, self._close_unless_awaited, uri, said)
+            raise
+
+    def _close_unless_awaited(self, uri: str, said: Said) -> None:
+        if not said.is_awaited and self._running.get(uri) is said:
+            self._close(uri)
+
+    def _close(self, uri: str) -> None:
+        """Stops the document's running answer; its connection closes, so the model stops too."""
+        said = self._running.pop(uri, None)
+        if said is not None and said.task is not None:
+            said.task.cancel()
+
+
+@dataclass(slots=True, eq=False)
+class _Request:
+    """One request that waits for a completion."""
+
+    task: asyncio.Task[object] | None
+    is_superseded: bool = False
+
+    def supersede(self) -> None:
+        """Ends the wait of this request with Superseded."""
+        self.is_superseded = True
+        if self.task is not None:
+            self.task.cancel()

@@ -1,0 +1,74 @@
+"""`instant-lsp eval`: JSON lines in, JSON lines out, one answer before the next case; owns no logic of its own."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import orjson
+
+from context import Budget, Snapshot, build_window
+from context.syntax import look
+from lsp_server.completion.postprocess import refine
+from lsp_server.completion.trigger import Trigger, decide
+from lsp_server.settings import CompletionSettings
+
+MAX_LINES = CompletionSettings().max_lines
+
+
+def add_parser(subparsers: Any) -> None:
+    """Adds `eval` to the command line."""
+    parser: argparse.ArgumentParser = subparsers.add_parser(
+        "eval", help="measure one step of a completion: JSON lines in, JSON lines out"
+    )
+    parser.add_argument("step", choices=sorted(STEPS))
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Answers each line of stdin with a line on stdout."""
+    answer = STEPS[arguments.step]
+    for line in sys.stdin.buffer:
+        sys.stdout.buffer.write(orjson.dumps(answer(orjson.loads(line))) + b"\n")
+        sys.stdout.buffer.flush()
+    return 0
+
+
+def _context(case: dict[str, Any]) -> dict[str, Any]:
+    """`prompt` is all that would be sent, without the marks of a fill-in-the-middle format."""
+    snapshot, offset = _snapshot(case, case["text_before"], case["text_after"])
+    window = build_window(snapshot, offset, Budget(int(case["budget"])))
+    snippets = "".join(f"{snippet.path}\n{snippet.text}\n" for snippet in window.snippets)
+    return {"prompt": f"{snippets}{window.prefix}{window.held_back}{window.suffix}"}
+
+
+def _trigger(case: dict[str, Any]) -> dict[str, Any]:
+    trigger = _decide(*_snapshot(case, case["text_before"], case["text_after"]))
+    return {"multiline": trigger.max_lines > 1}
+
+
+def _postprocess(case: dict[str, Any]) -> dict[str, Any]:
+    snapshot, offset = _snapshot(case, case["prefix"], case["suffix"])
+    text = refine(case["raw"].replace("\r\n", "\n"), snapshot, offset, _decide(snapshot, offset))
+    return {"text": text or ""}
+
+
+def _decide(snapshot: Snapshot, offset: int) -> Trigger:
+    """As if the user had asked for it, so that there always is a decision."""
+    trigger = decide(snapshot, offset, look(snapshot, offset), MAX_LINES, is_invoked=True)
+    assert trigger is not None
+    return trigger
+
+
+def _snapshot(case: dict[str, Any], before: str, after: str) -> tuple[Snapshot, int]:
+    path = case.get("file", "")
+    return Snapshot(path, path, case["language"], 0, before + after), len(before)
+
+
+STEPS: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
+    "context": _context,
+    "trigger": _trigger,
+    "postprocess": _postprocess,
+}

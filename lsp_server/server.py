@@ -1,0 +1,270 @@
+"""The server: owns the one table of LSP methods and all state that changes; how a completion is made it does not know.
+
+Every handler opens the same way: it takes its snapshot in its first statement, before any await, and
+hands it on. What is expected to fail (an endpoint that is down, a file that is refused) is an empty
+answer and a status; an LSP error is a bug of ours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from dataclasses import asdict, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from lsprotocol import types
+from pygls.lsp.server import LanguageServer
+
+from context.document import Snapshot
+from context.secrets import is_refused
+from lsp_server import __version__
+from lsp_server.completion import Superseded
+from lsp_server.documents import Documents
+from lsp_server.endpoint.status import Status
+from lsp_server.settings import Problem, Settings, load
+from lsp_server.syntax_worker import SyntaxWorker
+from lsp_server.transport import Protocol, where
+
+if TYPE_CHECKING:
+    from lsp_server.session import Session
+
+STATUS = "instant/status"
+"""Notification with the fields of Status; sent once per change."""
+
+log = logging.getLogger(__name__)
+
+
+class InstantServer(LanguageServer):
+    """The language server of one editor."""
+
+    def __init__(self) -> None:
+        super().__init__("instant-lsp", __version__, protocol_cls=Protocol)
+        self.settings = Settings()
+        self.problems: list[Problem] = []
+        self.status = Status("starting", "The server is starting.")
+        self.session: Session | None = None
+        self.syntax = SyntaxWorker()
+        self.n_accepted = 0
+        self._from_editor: dict[str, Any] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._is_ready = asyncio.Event()
+        for method, options, handler in METHODS:
+            self.feature(method, options)(handler)
+        for command, run in COMMANDS:
+            self.command(command)(run)
+
+    @property
+    def documents(self) -> Documents:
+        """The open documents."""
+        workspace = self.workspace
+        assert isinstance(workspace, Documents)
+        return workspace
+
+    def begin(self, params: types.InitializeParams) -> None:
+        """Takes over what the client says of itself."""
+        self.protocol._workspace = Documents.from_workspace(self.workspace)
+        self.documents.on_open = self._opened
+        self.documents.on_change = self.syntax.edit
+        self.documents.on_close = self._closed
+        self._from_editor = params.initialization_options if isinstance(params.initialization_options, dict) else {}
+        self.configure(self._from_editor)
+        if self.settings.hover != "off":
+            self.feature(types.TEXT_DOCUMENT_HOVER)(hover)
+
+    def configure(self, editor: dict[str, Any]) -> None:
+        """Settings from all sources; wrong ones are told once and left out."""
+        self.settings, self.problems = load(editor)
+        logging.getLogger("lsp_server").setLevel(self.settings.log.level.upper())
+        for problem in self.problems:
+            log.warning("%s", problem)
+
+    async def start(self) -> None:
+        """Makes the session for the settings as they are now, in place of the one before."""
+        from lsp_server.session import Session  # noqa: PLC0415  brings the HTTP client, after `initialize`
+
+        before, self.session = self.session, Session(self.settings, self.show_status)
+        self._is_ready.set()
+        if before is not None:
+            await before.aclose()
+        for problem in self.problems:
+            self.tell(types.MessageType.Warning, str(problem))
+        await self.session.endpoint.prepare()
+
+    async def ready_session(self) -> Session:
+        """The session; waits for it in the first moments after `initialized`."""
+        await self._is_ready.wait()
+        assert self.session is not None
+        return self.session
+
+    async def pull_settings(self) -> None:
+        """Asks the client for its section `instant`, where it has one."""
+        capabilities = self.client_capabilities.workspace
+        if capabilities is None or not capabilities.configuration:
+            return
+        item = types.ConfigurationItem(section="instant")
+        (section,) = await self.workspace_configuration_async(types.ConfigurationParams(items=[item]))
+        self.configure(_merged(self._from_editor, section if isinstance(section, dict) else {}))
+
+    def show_status(self, status: Status) -> None:
+        """Tells the editor a change of state, once."""
+        if self.problems:
+            status = replace(status, message=" ".join([status.message, *map(_sentence, self.problems)]))
+        if status != self.status:
+            self.status = status
+            self.protocol.notify(STATUS, asdict(status))
+            if status.state == "down":
+                self.tell(types.MessageType.Warning, status.message)
+
+    def tell(self, kind: types.MessageType, message: str) -> None:
+        """Writes a line into the editor's log of this server; nothing pops up."""
+        self.window_log_message(types.LogMessageParams(type=kind, message=message))
+
+    def spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        """Runs `work` beside everything else; a failure is logged, not lost."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def is_refused(self, snapshot: Snapshot) -> bool:
+        """Whether nothing of the document may be sent; says so in the status."""
+        whole_path = unquote(urlsplit(snapshot.uri).path)
+        if not is_refused(snapshot.path, whole_path, self.settings.secrets.refused):
+            return False
+        name = snapshot.path.rsplit("/", 1)[-1]
+        self.show_status(Status("off", f"Nothing of {name} is sent: its name says that it holds secrets."))
+        return True
+
+    def _opened(self, uri: str) -> None:
+        snapshot = self.documents.snapshot(uri)
+        self.syntax.open(uri, snapshot.language, snapshot.text)
+        if self.session is not None:
+            self.spawn(self.session.endpoint.prepare())
+
+    def _closed(self, uri: str) -> None:
+        self.syntax.close(uri)
+        if self.session is not None:
+            self.session.completer.forget(uri)
+
+    def _ended(self, task: asyncio.Task[Any]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("background work failed: %s", where(error))
+
+
+def initialize(ls: InstantServer, params: types.InitializeParams) -> None:
+    """What the client says of itself decides what we advertise."""
+    ls.begin(params)
+
+
+async def initialized(ls: InstantServer, params: types.InitializedParams) -> None:
+    """The client listens now: its settings are asked for and the endpoint is looked at."""
+    await ls.pull_settings()
+    await ls.start()
+
+
+async def did_change_configuration(ls: InstantServer, params: types.DidChangeConfigurationParams) -> None:
+    """Settings are pulled anew; the session is made anew only if they changed."""
+    before = ls.settings
+    await ls.pull_settings()
+    if ls.settings != before:
+        await ls.start()
+
+
+async def inline_completion(
+    ls: InstantServer, params: types.InlineCompletionParams
+) -> types.InlineCompletionList | None:
+    """A newer request takes the place of this one (null); nothing to show is an empty list."""
+    snapshot, offset = ls.documents.at(params)
+    if not _completes(ls, snapshot):
+        return types.InlineCompletionList(items=[])
+    session = await ls.ready_session()
+    is_invoked = params.context.trigger_kind is types.InlineCompletionTriggerKind.Invoked
+    try:
+        completion = await session.completer.complete(snapshot, offset, is_invoked=is_invoked)
+    except Superseded:
+        return None
+    if ls.documents.snapshot(snapshot.uri) is not snapshot:
+        return None
+    if completion is None:
+        return types.InlineCompletionList(items=[])
+    item = types.InlineCompletionItem(
+        insert_text=completion.text,
+        range=ls.documents.range_of(snapshot, completion.start, completion.end),
+        command=types.Command(
+            title="Completion accepted", command="instant.accepted", arguments=[len(completion.text)]
+        ),
+    )
+    return types.InlineCompletionList(items=[item])
+
+
+async def hover(ls: InstantServer, params: types.HoverParams) -> types.Hover | None:
+    """The model's explanation of the name under the cursor, where it comes in time."""
+    snapshot, offset = ls.documents.at(params)
+    if ls.is_refused(snapshot):
+        return None
+    outline = ls.syntax.outline(snapshot.uri)
+    session = await ls.ready_session()
+    explanation = await session.explainer.explain(snapshot, offset, outline)
+    if explanation is None:
+        return None
+    return types.Hover(
+        contents=types.MarkupContent(types.MarkupKind.Markdown, explanation.text),
+        range=ls.documents.range_of(snapshot, explanation.start, explanation.end),
+    )
+
+
+async def shutdown(ls: InstantServer, _: None) -> None:
+    """Connections and the child process are closed before the client says exit."""
+    if ls.session is not None:
+        await ls.session.aclose()
+    await ls.syntax.aclose()
+
+
+def accepted(ls: InstantServer, n_chars: int) -> None:
+    """The follow-up of an accepted completion, which carries all that is needed."""
+    ls.n_accepted += 1
+
+
+def current_status(ls: InstantServer) -> dict[str, Any]:
+    """What the status item shows, with the times of the last completion."""
+    times = ls.session.completer.last_times if ls.session is not None else None
+    return {**asdict(ls.status), "times": asdict(times) if times else None, "accepted": ls.n_accepted}
+
+
+def _completes(ls: InstantServer, snapshot: Snapshot) -> bool:
+    options = ls.settings.completion
+    return options.enabled and snapshot.language not in options.disabled_languages and not ls.is_refused(snapshot)
+
+
+def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Nested settings, those of `above` first; null in `above` means not set there."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        if isinstance(value, dict):
+            merged[key] = _merged(under if isinstance(under, dict) else {}, value)
+        elif value is not None:
+            merged[key] = value
+    return merged
+
+
+def _sentence(problem: Problem) -> str:
+    text = str(problem)
+    return f"{text[0].upper()}{text[1:]}."
+
+
+METHODS: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
+    (types.INITIALIZE, None, initialize),
+    (types.INITIALIZED, None, initialized),
+    (types.WORKSPACE_DID_CHANGE_CONFIGURATION, None, did_change_configuration),
+    (types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions(), inline_completion),
+    (types.SHUTDOWN, None, shutdown),
+)
+"""Every method of ours with the options it is advertised with; documents are kept by pygls' own handlers."""
+
+COMMANDS: tuple[tuple[str, Callable[..., Any]], ...] = (
+    ("instant.accepted", accepted),
+    ("instant.status", current_status),
+)

@@ -1,0 +1,63 @@
+"""What works under one set of settings: owns the endpoint, the completer and the explainer that belong together.
+
+Importing it brings the HTTP client (0.1 s), so the server does that after it has answered
+`initialize`. New settings make a new session; the old one is closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from context import Budget
+from lsp_server.assist.explain import Explainer
+from lsp_server.completion.line import Completer, Limits
+from lsp_server.endpoint.address import Resolve, fixed
+from lsp_server.endpoint.client import Endpoint
+from lsp_server.endpoint.embedded import EmbeddedEngine
+from lsp_server.endpoint.status import Status
+from lsp_server.settings import Settings, TierSettings
+
+SLOW_PREFILL_TOKENS_PER_S = 600
+"""Below this a prompt's suffix, which is read anew at every keystroke, costs more time than a short one loses."""
+
+SHORT_SUFFIX_TOKENS = 48
+
+
+class Session:
+    """The instant tier's endpoint and what is asked of it."""
+
+    def __init__(self, settings: Settings, on_status: Callable[[Status], None]) -> None:
+        self._settings = settings
+        tier = settings.endpoint.instant
+        self._is_embedded = tier.url is None and settings.embedded.enabled
+        resolve: Resolve = fixed(tier)
+        if self._is_embedded:
+            tier = _embedded_tier(settings, tier)
+            resolve = EmbeddedEngine(settings.embedded, on_status=on_status).address
+        self.endpoint = Endpoint("instant", tier, settings.endpoint, resolve, on_status)
+        self.completer = Completer(self.endpoint, self._limits)
+        self.explainer = Explainer(self.endpoint)
+
+    async def aclose(self) -> None:
+        """Closes every connection; the local engine is shared and ends by itself when nobody uses it."""
+        self.completer.close()
+        await self.endpoint.aclose()
+
+    def _limits(self) -> Limits:
+        options = self._settings.completion
+        tokens = options.budget_tokens
+        if self._is_embedded:
+            tokens = min(tokens, self._settings.embedded.budget_tokens)
+        speed = self.endpoint.prefill_tokens_per_s
+        is_slow = speed is not None and speed < SLOW_PREFILL_TOKENS_PER_S
+        return Limits(
+            max_lines=options.max_lines,
+            max_tokens=options.max_tokens,
+            budget=Budget(tokens, min(SHORT_SUFFIX_TOKENS, tokens // 4) if is_slow else None),
+        )
+
+
+def _embedded_tier(settings: Settings, tier: TierSettings) -> TierSettings:
+    """The local engine's own deadlines: on a processor its first token takes seconds."""
+    embedded = settings.embedded
+    return tier.model_copy(update={"first_token_ms": embedded.first_token_ms, "total_ms": embedded.total_ms})

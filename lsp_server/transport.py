@@ -1,0 +1,231 @@
+"""JSON-RPC over stdio: owns framing, and that every request gets an answer without source text or local paths in it.
+
+It takes the place of pygls' reader and of four of its habits: a request with bad parameters is never
+answered, a failed one is answered with its traceback, lower-case headers hang the server, and
+messages are read through the pool that runs other work. It knows no feature of the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from typing import Any
+
+import orjson
+from pygls.exceptions import (
+    JsonRpcException,
+    JsonRpcInternalError,
+    JsonRpcInvalidParams,
+    JsonRpcInvalidRequest,
+    JsonRpcParseError,
+    JsonRpcRequestCancelled,
+    JsonRpcServerNotInitialized,
+)
+from pygls.lsp.server import LanguageServer
+from pygls.protocol import LanguageServerProtocol
+
+MAX_MESSAGE_BYTES = 512 * 1024 * 1024
+_CHUNK_BYTES = 1 << 16
+
+log = logging.getLogger(__name__)
+
+
+class FramingError(Exception):
+    """The client's stream cannot be followed any more."""
+
+
+class Frames:
+    """Cuts a byte stream into message bodies by their Content-Length headers."""
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+        self._length: int | None = None
+
+    def feed(self, chunk: bytes) -> Iterator[bytes]:
+        """The bodies that are whole once `chunk` has come. Raises FramingError."""
+        self._pending += chunk
+        while True:
+            if self._length is None:
+                end = self._pending.find(b"\r\n\r\n")
+                if end < 0:
+                    if len(self._pending) > _CHUNK_BYTES:
+                        raise FramingError("no message header found")
+                    return
+                self._length = _content_length(bytes(self._pending[:end]))
+                del self._pending[: end + 4]
+            if len(self._pending) < self._length:
+                return
+            body = bytes(self._pending[: self._length])
+            del self._pending[: self._length]
+            self._length = None
+            yield body
+
+
+def _content_length(header: bytes) -> int:
+    for line in header.split(b"\r\n"):
+        name, _, value = line.partition(b":")
+        if name.strip().lower() == b"content-length":
+            digits = value.strip()
+            if not digits.isdigit() or int(digits) > MAX_MESSAGE_BYTES:
+                raise FramingError("Content-Length is not a sensible number")
+            return int(digits)
+    raise FramingError("a message has no Content-Length")
+
+
+class Protocol(LanguageServerProtocol):
+    """pygls' protocol with an answer for every request and nothing of a file's text in errors."""
+
+    def receive(self, body: bytes) -> None:
+        """Handles one message as it came over the wire."""
+        try:
+            message = orjson.loads(body)
+        except orjson.JSONDecodeError:
+            message = _parse_leniently(body)
+        if not isinstance(message, dict):
+            self._refuse(None, JsonRpcParseError("the message is not a JSON object"))
+            return
+        msg_id = message.get("id") if "method" in message else None
+        refusal = self._reason_to_refuse(message)
+        if refusal is not None:
+            self._refuse(msg_id, refusal)
+            return
+        try:
+            structured = self.structure_message({**message, "jsonrpc": self.VERSION})
+        except JsonRpcException:
+            log.warning("%s: the parameters are not as the protocol says", message.get("method", "a response"))
+            self._refuse(msg_id, JsonRpcInvalidParams("the parameters are not as the protocol says"))
+            return
+        self.handle_message(structured)
+
+    def _reason_to_refuse(self, message: dict[str, Any]) -> JsonRpcException | None:
+        method = message.get("method")
+        if method is None or method == "exit":
+            return None
+        if self._shutdown:
+            return JsonRpcInvalidRequest("the server is shut down")
+        if self._workspace is None and method != "initialize":
+            return JsonRpcServerNotInitialized("initialize comes first")
+        if self._workspace is not None and method == "initialize":
+            return JsonRpcInvalidRequest("the server is initialized already")
+        return None
+
+    def _refuse(self, msg_id: str | int | None, error: JsonRpcException) -> None:
+        """Answers a request with an error; a notification gets no answer."""
+        if msg_id is not None:
+            self._send_response(msg_id, error=error.to_response_error())
+
+    def _send_handler_result(self, future: Future[Any], *, msg_id: str | int) -> None:
+        self._request_futures.pop(msg_id, None)
+        if future.cancelled():
+            self._refuse(msg_id, JsonRpcRequestCancelled("cancelled"))
+            return
+        error = future.exception()
+        if error is None:
+            self._send_response(msg_id, result=future.result())
+        elif isinstance(error, JsonRpcException):
+            self._refuse(msg_id, error)
+        else:
+            log.error("a request failed: %s", where(error))
+            self._refuse(msg_id, JsonRpcInternalError(f"internal error: {type(error).__name__}; see the server's log"))
+
+    def _check_handler_result(self, future: Future[Any]) -> None:
+        if not future.cancelled() and (error := future.exception()) is not None:
+            log.error("a notification failed: %s", where(error))
+
+    def _send_data(self, data: Any) -> None:
+        if not data or self.writer is None:
+            return
+        plain = (
+            self._converter.unstructure(data, unstructure_as=type(data)) if hasattr(data, "__attrs_attrs__") else data
+        )
+        self.writer.write(_framed(plain))
+
+
+def where(error: BaseException) -> str:
+    """The kind of an error and the line of ours it came from; its message may hold a file's text and is left out."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    if trace is None:
+        return type(error).__name__
+    return f"{type(error).__name__} in {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
+
+
+def _parse_leniently(body: bytes) -> Any:
+    """Orjson refuses lone surrogates, which an editor may send in the middle of an emoji."""
+    try:
+        return json.loads(body)
+    except ValueError:
+        return None
+
+
+def _framed(message: Any) -> bytes:
+    try:
+        body = orjson.dumps(message, default=vars)
+    except (TypeError, orjson.JSONEncodeError):
+        body = json.dumps(message, default=vars).encode()
+    return b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+class _StdoutWriter:
+    """Writes whole messages, and gives up quietly when the editor has gone."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def write(self, data: bytes) -> None:
+        view = memoryview(data)
+        try:
+            while view:
+                view = view[os.write(self._fd, view) :]
+        except BrokenPipeError:
+            log.warning("the editor has closed its end")
+
+    def close(self) -> None:
+        os.close(self._fd)
+
+
+def serve(server: LanguageServer) -> int:
+    """Runs `server` on stdin and stdout until `exit` or the end of stdin; returns the process's exit code."""
+    stdin, stdout = os.dup(sys.stdin.fileno()), os.dup(sys.stdout.fileno())
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing else may write into the protocol's stream
+    server.protocol.set_writer(_StdoutWriter(stdout))
+    try:
+        asyncio.run(_read(server.protocol, stdin))
+    except SystemExit as exit_:
+        return exit_.code if isinstance(exit_.code, int) else 1
+    except KeyboardInterrupt:
+        return 130
+    return 0
+
+
+async def _read(protocol: Any, fd: int) -> None:
+    """Hands messages to the protocol one after the other.
+
+    After each one the event loop runs once, so that an async handler takes its snapshot before the
+    next message can change the document.
+    """
+    loop = asyncio.get_running_loop()
+    bodies: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    def pump() -> None:
+        frames = Frames()
+        try:
+            while chunk := os.read(fd, _CHUNK_BYTES):
+                for body in frames.feed(chunk):
+                    loop.call_soon_threadsafe(bodies.put_nowait, body)
+        except (OSError, FramingError) as error:
+            log.error("reading from the editor ended: %s", error)
+        loop.call_soon_threadsafe(bodies.put_nowait, None)
+
+    # A daemon that reads the descriptor itself: it may be blocked in a read when the process ends.
+    threading.Thread(target=pump, name="stdin", daemon=True).start()
+    while (body := await bodies.get()) is not None:
+        protocol.receive(body)
+        await asyncio.sleep(0)

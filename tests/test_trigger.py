@@ -1,0 +1,57 @@
+"""One line, many lines, or nothing."""
+
+from __future__ import annotations
+
+import pytest
+from marks import at_cursor
+
+from context.syntax import look
+from lsp_server.completion.trigger import decide
+
+
+def check_lines(text: str, expected: str, *, language: str = "python", is_invoked: bool = False) -> None:
+    """`expected` is one, many or none."""
+    snapshot, offset = at_cursor(text, language)
+    trigger = decide(snapshot, offset, look(snapshot, offset), 12, is_invoked=is_invoked)
+    found = "none" if trigger is None else "many" if trigger.max_lines > 1 else "one"
+    assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("def f(a):\n    <|>\n", "many"),
+        ("def f(a):\n    <|>\n    return a\n", "one"),
+        ("def f(a):\n    x = <|>\n", "one"),
+        ("def f(a):<|>\n", "one"),
+        ("class A:\n    def f(self):\n        <|>\n\n    def g(self):\n        pass\n", "many"),
+        ("for x in y:\n    <|>", "many"),
+        ("x = 1\n<|>\ny = 2\n", "one"),
+        ("# a note <|>\n", "one"),
+        ("ret<|>urn 1\n", "none"),
+        ("foo(<|>)\n", "one"),
+        ("名<|>前 = 1\n", "none"),
+    ],
+)
+def test_many_lines_only_where_a_body_is_missing(text: str, expected: str) -> None:
+    check_lines(text, expected)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("typescript", "function f() {\n  <|>\n}\n", "many"),
+        ("typescript", "const x = <|>;\n", "one"),
+        ("go", "func f() int {\n\t<|>\n}\n", "many"),
+        ("rust", "fn f() -> i32 {\n    <|>\n}\n", "many"),
+        ("ruby", "def f(a)\n  <|>\nend\n", "many"),
+        ("lua", "function f(a)\n  <|>\nend\n", "many"),
+        ("no-such-language", "whatever <|>\n", "one"),
+    ],
+)
+def test_every_language_has_its_own_openers(language: str, text: str, expected: str) -> None:
+    check_lines(text, expected, language=language)
+
+
+def test_who_asks_in_the_middle_of_a_word_gets_an_answer() -> None:
+    check_lines("ret<|>urn 1\n", "one", is_invoked=True)
