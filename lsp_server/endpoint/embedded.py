@@ -47,11 +47,7 @@ class EmbeddedEngine:
         """Where the engine serves, after starting it if need be. Raises EndpointError."""
         if not self._settings.enabled:
             raise EndpointError("unset", "No endpoint is set: set endpoint.instant.url.")
-        if not is_installed():
-            raise EndpointError(
-                "unset",
-                "The local engine is not installed: pip install 'instant-lsp[embedded]', or set endpoint.instant.url.",
-            )
+        require_installed()
         async with self._one_at_a_time:
             try:
                 model = await asyncio.to_thread(models.find, self._settings)
@@ -115,6 +111,15 @@ class EmbeddedEngine:
 def is_installed() -> bool:
     """Whether the package of the extra `embedded` is there; it is not loaded."""
     return importlib.util.find_spec("xllamacpp") is not None
+
+
+def require_installed() -> None:
+    """Raises EndpointError with what to install if the package is missing."""
+    if not is_installed():
+        raise EndpointError(
+            "unset",
+            "The local engine is not installed: pip install 'instant-lsp[embedded]', or set endpoint.instant.url.",
+        )
 
 
 def options(settings: EmbeddedSettings, model: models.ModelFile) -> engine_process.Options:

@@ -19,6 +19,7 @@ import argparse
 import contextlib
 import faulthandler
 import http.client
+import importlib
 import json
 import os
 import platform
@@ -217,7 +218,7 @@ def _log(log: Any, text: str) -> None:
 
 
 def _load(options: Options, key: str) -> Any:
-    import xllamacpp  # type: ignore[import-untyped]  # noqa: PLC0415  loaded by the engine's process alone
+    xllamacpp: Any = importlib.import_module("xllamacpp")  # by the engine's process alone; it has no types
 
     params = xllamacpp.CommonParams()
     params.model.path = str(options.model_path)

