@@ -1,0 +1,49 @@
+--- The subcommands of `:Instant`.
+
+local M = {}
+
+---@type table<string, fun()>
+local subcommands = {
+  enable = function()
+    vim.lsp.enable('instant')
+  end,
+  disable = function()
+    vim.lsp.enable('instant', false)
+  end,
+  restart = function()
+    vim.lsp.enable('instant', false)
+    vim.lsp.enable('instant')
+  end,
+  status = function()
+    local status = require('instant.status').get()
+    local text = status and ('%s: %s'):format(status.state, status.message)
+      or 'no server is attached to this buffer; :checkhealth instant says why'
+    vim.api.nvim_echo({ { 'instant-lsp: ' .. text } }, true, {})
+  end,
+  log = function()
+    vim.cmd.tabedit(vim.fn.fnameescape(vim.lsp.log.get_filename()))
+  end,
+}
+
+---@param name string
+function M.run(name)
+  local run = subcommands[name]
+  if run then
+    run()
+  else
+    local names = table.concat(M.complete(''), ', ')
+    vim.notify(('Instant: %q is none of %s'):format(name, names), vim.log.levels.ERROR)
+  end
+end
+
+---@param lead string
+---@return string[]
+function M.complete(lead)
+  local names = vim.tbl_filter(function(name)
+    return vim.startswith(name, lead)
+  end, vim.tbl_keys(subcommands))
+  table.sort(names)
+  return names
+end
+
+return M

@@ -1,0 +1,26 @@
+--- The only file read at start-up; everything else is loaded when it is first needed.
+
+if vim.g.loaded_instant then
+  return
+end
+vim.g.loaded_instant = true
+
+vim.api.nvim_create_user_command('Instant', function(call)
+  require('instant.command').run(call.args)
+end, {
+  nargs = 1,
+  complete = function(lead)
+    return require('instant.command').complete(lead)
+  end,
+  desc = 'instant-lsp: enable, disable, restart, status, log',
+})
+
+vim.api.nvim_create_autocmd({ 'LspAttach', 'LspDetach' }, {
+  group = vim.api.nvim_create_augroup('instant', {}),
+  callback = function(event)
+    local client = vim.lsp.get_client_by_id(event.data.client_id)
+    if client and client.name == 'instant' then
+      require('instant').follow(event.event, client, event.buf)
+    end
+  end,
+})
