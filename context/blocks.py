@@ -16,6 +16,8 @@ from context.languages import BlockStyle, Language, ScopeKind
 BlockKind = Literal["function", "class", "module", "loop", "branch", "literal"]
 
 _MAX_HEADER_LINES = 40
+_NOT_BREAKS = re.compile(r"[^\r\n]+")
+_CODE = re.compile(r"\S")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +45,19 @@ class Masked:
 
 def mask(text: str, offset: int, language: Language | None) -> Masked:
     """Blanks all that is no code, and says whether `offset` stands in a comment or a string."""
+    comments = _comment_marks(language)
     pieces: list[str] = []
     end = 0
-    within = ""
+    in_comment = in_string = False
     for token in _lexer(language).finditer(text):
-        pieces += (text[end : token.start()], _blanked(token, text))
+        start, end_before = token.start(), end
         end = token.end()
-        if token.start() < offset and (offset < end or (offset == end and _is_open(token))):
-            within = token.lastgroup or ""
+        is_comment = token.group().startswith(comments)
+        pieces += (text[end_before:start], _blanked(token, is_whole=is_comment or _is_docstring(token, language)))
+        if start < offset and (offset < end or (offset == end and _is_open(token.group(), is_comment=is_comment))):
+            in_comment, in_string = is_comment, not is_comment
     pieces.append(text[end:])
-    return Masked("".join(pieces), in_comment=within == "comment", in_string=within == "string")
+    return Masked("".join(pieces), in_comment, in_string)
 
 
 def empty_body(code: str, offset: int, language: Language | None) -> EmptyBody | None:
@@ -103,53 +108,63 @@ def _as_scope(kind: BlockKind) -> ScopeKind | None:
 
 # What is a comment and what is a string, line by line.
 
-_STRING_PREFIX = r"[A-Za-z]{0,2}"
-
 
 @cache
 def _lexer(language: Language | None) -> re.Pattern[str]:
-    """One alternation of a language's comments and strings; the groups are named by what they hold."""
-    name = language.name if language else ""
+    """One flat alternation of a language's comments and strings.
+
+    Each alternative begins with a plain character, so that the search skips quickly to the next one that counts.
+    """
     block = language.block_comment if language else ("/*", "*/")
     line = language.line_comment if language else "//"
-    quotes = language.quotes if language else ('"', "'", "`")
-    comments = [rf"{re.escape(block[0])}[\s\S]*?(?:{re.escape(block[1])}|\Z)"] if block else []
-    if name == "php":
-        comments.append(r"\#(?!\[)[^\r\n]*")
+    alternatives = [rf"{re.escape(block[0])}[\s\S]*?(?:{re.escape(block[1])}|\Z)"] if block else []
     if line == "#":
-        comments.append(r"(?<![^\s;(])\#[^\r\n]*")
+        alternatives.append(r"\#(?<![^\s;(]\#)[^\r\n]*")
     elif line:
-        comments.append(rf"{re.escape(line)}[^\r\n]*")
-    alternatives = [rf"(?P<comment>{'|'.join(comments)})"] if comments else []
-    if name == "python":
-        alternatives.append(r'(?P<doc>^[ \t]*[rRuU]?(?P<mark>"""|\'\'\')[\s\S]*?(?P=mark)[ \t]*$)')
-    if name == "rust":
-        alternatives.append(r"(?P<char>'(?:\\[^'\r\n]+|[^\\'\r\n])')")
-    strings = [_string(quote) for quote in quotes]
-    if strings:
-        alternatives.append(f"(?P<string>{'|'.join(strings)})")
-    return re.compile("|".join(alternatives) or r"(?!)", re.MULTILINE)
+        alternatives.append(rf"{re.escape(line)}[^\r\n]*")
+    if language and language.name == "php":
+        alternatives.append(r"\#(?!\[)[^\r\n]*")
+    if language and language.name == "rust":
+        alternatives.append(r"'(?:\\[^'\r\n]+|[^\\'\r\n])'")
+    alternatives += map(_string, language.quotes if language else ('"', "'", "`"))
+    return re.compile("|".join(alternatives) or r"(?!)")
 
 
 def _string(quote: str) -> str:
     mark = re.escape(quote)
     if len(quote) == 3 or quote == "`":
-        return rf"{mark}(?:\\[\s\S]|(?!{mark})[^\\])*(?:{mark}|\Z)"
-    return rf"{mark}(?:\\.|[^\\\r\n{mark}])*(?:{mark}|(?=[\r\n])|\Z)"
+        return rf"{mark}(?:\\[\s\S]|(?!{mark})[^\\])*(?:{mark}|\\?\Z)"
+    return rf"{mark}(?:\\.|[^\\\r\n{mark}])*{mark}?"
 
 
-def _blanked(token: re.Match[str], text: str) -> str:
-    """The token's place holder: blanks, with line breaks kept, and a string's first and last character."""
-    whole = re.sub(r"[^\r\n]", " ", token.group())
-    if token.lastgroup != "string" or len(whole) < 2:
-        return whole if token.lastgroup != "string" else token.group()
-    return token.group()[0] + whole[1:-1] + token.group()[-1]
+@cache
+def _comment_marks(language: Language | None) -> tuple[str, ...]:
+    """What comments begin with."""
+    block = language.block_comment if language else ("/*", "*/")
+    line = language.line_comment if language else "//"
+    marks = (block[0] if block else None, line, "#" if language and language.name == "php" else None)
+    return tuple(mark for mark in marks if mark)
 
 
-def _is_open(token: re.Match[str]) -> bool:
-    """Whether text typed at the end of this token still belongs to it: a line comment, or one never closed."""
+def _is_docstring(token: re.Match[str], language: Language | None) -> bool:
+    """A long string of Python's that has its lines for itself."""
+    if not language or language.blocks != "colon" or not token.group().startswith(('"""', "'''")):
+        return False
+    start, _ = _line_bounds(token.string, token.start())
+    _, end = _line_bounds(token.string, token.end())
+    return not token.string[start : token.start()].strip(" \trRuU") and not token.string[token.end() : end].strip()
+
+
+def _blanked(token: re.Match[str], *, is_whole: bool) -> str:
+    """Blanks in the token's place; line breaks stay, and a string's first and last character."""
     text = token.group()
-    if token.lastgroup == "comment":
+    blank = _NOT_BREAKS.sub(lambda run: " " * len(run.group()), text)
+    return blank if is_whole or len(text) < 2 else text[0] + blank[1:-1] + text[-1]
+
+
+def _is_open(text: str, *, is_comment: bool) -> bool:
+    """Whether what is typed at the end of this token still belongs to it: a line comment, or one never closed."""
+    if is_comment:
         return not text.endswith(("*/", "]]", "-->", "=end"))
     return len(text) < 2 or text[-1] != text[0] or text in ('"""', "'''")
 
@@ -259,8 +274,11 @@ def _previous_code_line(code: str, line: int) -> int | None:
 
 def _next_code_line(code: str, line_end: int) -> str:
     """The nearest line below that holds code, or an empty text at the end."""
-    found = re.compile(r"[^\r\n]*\S[^\r\n]*").search(code, line_end)
-    return found.group() if found else ""
+    found = _CODE.search(code, line_end)
+    if not found:
+        return ""
+    start, end = _line_bounds(code, found.start())
+    return code[start:end]
 
 
 def _effective_width(code: str, offset: int) -> int:

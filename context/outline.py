@@ -76,12 +76,12 @@ class IncrementalTree:
 
     def __init__(self, language: Language, text: bytes) -> None:
         self._language = language
-        self._text = text
+        self._text = text.replace(b"\0", b" ")  # some grammars stop at NUL for long
         self._tree: tree_sitter.Tree | None = None
 
     def edit(self, start_byte: int, old_end_byte: int, new_bytes: bytes) -> None:
         """Replaces bytes, without a parse. Rows are counted here: for the parser only `\\n` ends one."""
-        before = self._text
+        before, new_bytes = self._text, new_bytes.replace(b"\0", b" ")
         after = before[:start_byte] + new_bytes + before[old_end_byte:]
         new_end_byte = start_byte + len(new_bytes)
         if self._tree:

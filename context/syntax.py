@@ -125,7 +125,8 @@ def _parse(language: Language, text: str, deadline_ms: float, *, fragment: bool 
 
 
 def _encode(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass")
+    """UTF-8 with lone surrogates; NUL, which some grammars stop at for long, becomes a blank."""
+    return text.encode("utf-8", "surrogatepass").replace(b"\0", b" ")
 
 
 def _errors(root: tree_sitter.Node) -> Iterator[tree_sitter.Node]:
