@@ -23,8 +23,8 @@ const CRASH_WINDOW_MS = 180_000;
 export function createClient(path: string, log: LogOutputChannel, report: (status: Status) => void): LanguageClient {
   const server: ServerOptions = {
     command: path,
-    args: ["serve", "--stdio"],
-    transport: TransportKind.stdio,
+    args: ["serve"],
+    transport: TransportKind.stdio, // adds --stdio
     // Never the opened folder: its files must not take part in how the server is started.
     options: { cwd: homedir() },
   };

@@ -4,7 +4,7 @@ import { commands, type ExtensionContext, type LogOutputChannel, type QuickPickI
 import type { LanguageClient } from "vscode-languageclient/node";
 
 import { createClient } from "./client";
-import { configuredServerPath } from "./configuration";
+import { configuredServerPath, SECTION } from "./configuration";
 import { findServer } from "./server";
 import { StatusItem } from "./status";
 
@@ -27,7 +27,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
     commands.registerCommand(SHOW_LOG, () => log.show()),
     commands.registerCommand(SHOW_MENU, () => showMenu(status)),
     workspace.onDidChangeConfiguration((event) => {
-      if (event.affectsConfiguration("instant.server")) {
+      if (event.affectsConfiguration(SECTION)) {
         void running.restart();
       }
     }),
@@ -39,10 +39,11 @@ export async function deactivate(): Promise<void> {
   await session?.stop();
 }
 
-/** The server's life: at most one at a time, however often a restart is asked for. */
+/** The server's life: at most one at a time, and one restart for all that were asked for meanwhile. */
 class Session {
   private client: LanguageClient | undefined;
   private last: Promise<void> = Promise.resolve();
+  private nextStart: Promise<void> | undefined;
 
   constructor(
     private readonly log: LogOutputChannel,
@@ -50,7 +51,11 @@ class Session {
   ) {}
 
   restart(): Promise<void> {
-    return this.queue(() => this.startAnew());
+    this.nextStart ??= this.queue(() => {
+      this.nextStart = undefined;
+      return this.startAnew();
+    });
+    return this.nextStart;
   }
 
   stop(): Promise<void> {

@@ -1,0 +1,63 @@
+"""The real VS Code with the packaged extension, the real server and the real model, by keys alone."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from vscode import Seen, install, package_extension, run_session
+
+from lsp_server.endpoint.models import ModelFile
+
+pytestmark = [pytest.mark.vscode, pytest.mark.engine]
+
+UNFINISHED = "def add(a, b):\n    return\n"
+
+
+def check_session(folder: Path, environ: Mapping[str, str]) -> Seen:
+    """Opens UNFINISHED, types a space behind `return`, accepts the ghost text by Tab, saves."""
+    tools = install()
+    keys = ["Control+End", "ArrowUp", "End"]
+    return run_session(tools, package_extension(tools), folder, text=UNFINISHED, keys=keys, typed=" ", environ=environ)
+
+
+@pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory, engine_model: ModelFile) -> Seen:
+    folder = tmp_path_factory.mktemp("vscode")
+    return check_session(folder, _environ(folder / "home", engine_model))
+
+
+def _environ(home: Path, model: ModelFile) -> dict[str, str]:
+    """A user who has the server on the PATH, a fetched model, and no settings."""
+    cache = home / ".cache" / "instant-lsp"
+    cache.parent.mkdir(parents=True)
+    cache.symlink_to(model.path.parents[1])
+    path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
+    return {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8"}
+
+
+def test_a_missing_server_is_said_in_the_status_bar_with_what_to_do(seen: Seen) -> None:
+    assert seen.missing.startswith("Instant: down. The setting instant.server.path names ")
+
+
+def test_the_server_is_found_on_the_path_once_the_setting_is_gone(seen: Seen) -> None:
+    assert seen.ready.startswith("Instant: ready. ")
+
+
+def test_tab_puts_the_ghost_text_into_the_file(seen: Seen) -> None:
+    assert seen.ghost
+    assert seen.saved == UNFINISHED.replace("return", f"return {seen.ghost}")
+
+
+def test_the_models_completion_is_right(seen: Seen) -> None:
+    names: dict[str, object] = {}
+    exec(seen.saved, names)
+    add = names["add"]
+    assert callable(add)
+    assert add(2, 3) == 5
+
+
+def test_nothing_ever_pops_up(seen: Seen) -> None:
+    assert not seen.notifications

