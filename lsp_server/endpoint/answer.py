@@ -1,0 +1,196 @@
+"""One streamed answer: owns its deadlines, its cut and its timings; knows events as dicts, not how they arrive."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from lsp_server.endpoint import faults
+from lsp_server.endpoint.address import Address
+from lsp_server.endpoint.status import EndpointError
+
+
+@dataclass(slots=True)
+class Timings:
+    """What one answer took, growing while it is read. None where the endpoint does not say.
+
+    `prompt_ms` is the endpoint's own measure of reading `prompt_tokens - cached_tokens`.
+    """
+
+    first_token_ms: float | None = None
+    total_ms: float | None = None
+    prompt_tokens: int | None = None
+    cached_tokens: int | None = None
+    completion_tokens: int | None = None
+    prompt_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Loop times: when the request was sent, and until when its first token and its end are waited for."""
+
+    sent_s: float
+    first_token_s: float
+    total_s: float
+
+    @classmethod
+    def starting_now(cls, first_token_ms: int, total_ms: int) -> Deadlines:
+        """Deadlines of a request that is sent now."""
+        now_s = asyncio.get_running_loop().time()
+        return cls(now_s, now_s + min(first_token_ms, total_ms) / 1000, now_s + total_ms / 1000)
+
+
+class Cut(Protocol):
+    """Ends or trims the text on its way; see fim.SpecialCut."""
+
+    is_done: bool
+
+    def feed(self, text: str) -> str:
+        """What may be shown now."""
+
+    def close(self) -> str:
+        """What was held back."""
+
+
+class Answer:
+    """Async iterator of the answer's pieces, none of them empty; raises EndpointError.
+
+    `cut` says why it ended before the model did: `deadline` (what arrived is usable) or `special` (the
+    model went on into something that is no code of this place).
+    """
+
+    def __init__(
+        self, address: Address, events: AsyncIterator[dict[str, Any]], deadlines: Deadlines, cut: Cut | None
+    ) -> None:
+        self.timings = Timings()
+        self.cut: Literal["deadline", "special"] | None = None
+        self.finish_reason: str | None = None
+        self.error: EndpointError | None = None
+        self._address = address
+        self._events = events
+        self._deadlines = deadlines
+        self._cut = cut
+        self._is_over = False
+
+    def __aiter__(self) -> Answer:
+        return self
+
+    async def __anext__(self) -> str:
+        while not self._is_over:
+            event = await self._next_event()
+            piece = self._closing() if event is None else self._take(event)
+            if piece:
+                return piece
+        raise StopAsyncIteration
+
+    async def text(self) -> str:
+        """The whole answer."""
+        return "".join([piece async for piece in self])
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether the endpoint has shown that it answers."""
+        return self.timings.first_token_ms is not None or self._is_over
+
+    async def _next_event(self) -> dict[str, Any] | None:
+        """The next event; None at the end or at the total deadline."""
+        limit_s = self._deadlines.total_s if self.has_begun else self._deadlines.first_token_s
+        try:
+            async with asyncio.timeout_at(limit_s):
+                event = await anext(self._events, None)
+        except TimeoutError:
+            if not self.has_begun:
+                self.error = _too_late(self._address, self._deadlines)
+                raise self.error from None
+            self.cut = "deadline"
+            return None
+        except EndpointError as error:
+            self.error = error
+            raise
+        if event is not None and (fault := faults.of_event(self._address, event)) is not None:
+            self.error = fault
+            raise fault
+        return event
+
+    def _take(self, event: Mapping[str, Any]) -> str:
+        _count(self.timings, event)
+        choice = _first(event.get("choices"))
+        delta = choice.get("delta") or {}
+        text = choice.get("text") or delta.get("content") or ""
+        self.finish_reason = choice.get("finish_reason") or self.finish_reason
+        # A model that thinks aloud first is at work, so its thoughts count as the first token.
+        if self.timings.first_token_ms is None and (
+            text or delta.get("reasoning_content") or delta.get("reasoning") or self.finish_reason
+        ):
+            self.timings.first_token_ms = self._elapsed_ms()
+        if self._cut is None:
+            return str(text)
+        shown = self._cut.feed(text) if text else ""
+        if self._cut.is_done:
+            self.cut = "special"
+            self.conclude()
+        return shown
+
+    def _closing(self) -> str:
+        self.conclude()
+        return self._cut.close() if self._cut is not None else ""
+
+    def conclude(self) -> None:
+        """No more pieces: the answer ended, was cut or was left."""
+        self._is_over = True
+        if self.timings.total_ms is None:
+            self.timings.total_ms = self._elapsed_ms()
+
+    def _elapsed_ms(self) -> float:
+        return (asyncio.get_running_loop().time() - self._deadlines.sent_s) * 1000
+
+
+@asynccontextmanager
+async def answering(
+    source: AbstractAsyncContextManager[AsyncIterator[dict[str, Any]]],
+    address: Address,
+    deadlines: Deadlines,
+    cut: Cut | None,
+) -> AsyncIterator[Answer]:
+    """The answer that the events of `source` make; opening the source counts towards the first token."""
+    async with AsyncExitStack() as stack:
+        try:
+            async with asyncio.timeout_at(deadlines.first_token_s):
+                events = await stack.enter_async_context(source)
+        except TimeoutError:
+            raise _too_late(address, deadlines) from None
+        answer = Answer(address, events, deadlines, cut)
+        try:
+            yield answer
+        finally:
+            answer.conclude()
+
+
+def _too_late(address: Address, deadlines: Deadlines) -> EndpointError:
+    """The first token missed its deadline."""
+    waited_ms = round((deadlines.first_token_s - deadlines.sent_s) * 1000)
+    return EndpointError(
+        "timeout",
+        f"{address.url} gave no token within {waited_ms} ms: it is busy or slow; first_token_ms sets how long to wait.",
+    )
+
+
+def _count(timings: Timings, event: Mapping[str, Any]) -> None:
+    """Takes the usage of OpenAI's contract and the timings of llama.cpp, which are there from the first token on."""
+    if usage := event.get("usage"):
+        timings.prompt_tokens = usage.get("prompt_tokens", timings.prompt_tokens)
+        timings.completion_tokens = usage.get("completion_tokens", timings.completion_tokens)
+        details = usage.get("prompt_tokens_details") or {}
+        timings.cached_tokens = details.get("cached_tokens", timings.cached_tokens)
+    if own := event.get("timings"):
+        timings.cached_tokens = own.get("cache_n", timings.cached_tokens)
+        timings.prompt_tokens = own.get("prompt_n", 0) + (timings.cached_tokens or 0)
+        timings.completion_tokens = own.get("predicted_n", timings.completion_tokens)
+        timings.prompt_ms = own.get("prompt_ms", timings.prompt_ms)
+
+
+def _first(choices: Any) -> Mapping[str, Any]:
+    return choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}

@@ -1,0 +1,270 @@
+"""One tier's endpoint as the rest of the server sees it: owns connecting, asking and telling its status.
+
+Importing this module imports the HTTP client (0.1 s of CPU): import it after the server has answered
+`initialize`.
+
+    endpoint = Endpoint("instant", settings.endpoint.instant, resolve, open_client(settings.endpoint), on_status)
+    async with endpoint.complete(window, max_tokens=64, stop=("\\n",)) as answer:
+        async for piece in answer: ...
+
+Leaving the block early, or cancelling it, closes the connection, and with that the model stops.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+import httpx2
+
+from context.window import ContextWindow
+from lsp_server.endpoint import fim, wire
+from lsp_server.endpoint.address import Address, Resolve
+from lsp_server.endpoint.answer import Answer, Cut, Deadlines, Timings, answering
+from lsp_server.endpoint.backoff import Backoff
+from lsp_server.endpoint.chat import Chat, Message, Unfenced, completion_messages
+from lsp_server.endpoint.probe import Capabilities, completion_body, prefill_tokens_per_s, probe, usage_options
+from lsp_server.endpoint.status import EndpointError, State, Status
+from lsp_server.settings import TierSettings
+
+__all__ = ["Answer", "Capabilities", "Endpoint", "Message", "Timings"]
+
+_MIN_MEASURED_TOKENS = 64
+"""Shorter prompts say more about the network than about how fast the endpoint reads."""
+
+_FORGET = ("no_model", "unreachable")
+_WAIT = ("unreachable", "overloaded", "limited")
+_Served = tuple[Address, Capabilities]
+_Events = AbstractAsyncContextManager[AsyncIterator[dict[str, Any]]]
+_Ask = Callable[[_Served], tuple[_Events, Cut | None]]
+
+
+class Endpoint:
+    """A tier's endpoint; closes the client it was given.
+
+    `on_status` is called once per change: ready, starting, off (nothing is set) or down, and down for
+    another reason.
+    """
+
+    def __init__(
+        self,
+        tier_name: str,
+        tier: TierSettings,
+        resolve: Resolve,
+        client: httpx2.AsyncClient,
+        on_status: Callable[[Status], None] = lambda status: None,
+        *,
+        backoff: Backoff | None = None,
+    ) -> None:
+        self.status = Status("starting", "The endpoint has not been asked yet.", tier_name)
+        self._reason = ""
+        self._last_error: EndpointError | None = None
+        self._tier = tier
+        self._resolve = resolve
+        self._client = client
+        self._on_status = on_status
+        self._chat = Chat(client)
+        self._backoff = backoff or Backoff()
+        self._served: _Served | None = None
+        self._preparing: asyncio.Task[_Served] | None = None
+
+    @property
+    def capabilities(self) -> Capabilities | None:
+        """What the endpoint was found to do; None before it was asked and after it was lost."""
+        return self._served[1] if self._served is not None else None
+
+    async def prepare(self) -> None:
+        """Resolves, connects and probes, so that the first completion need not. Never raises; sets `status`."""
+        try:
+            if self._served is None:
+                self._backoff.enter()
+            await self._prepared()
+        except EndpointError:
+            return
+
+    def complete(
+        self, window: ContextWindow, *, max_tokens: int, stop: tuple[str, ...] = ()
+    ) -> AbstractAsyncContextManager[Answer]:
+        """The text at the window's cursor, by fill-in-the-middle or by chat; raises EndpointError.
+
+        At most four stop strings reach the endpoint, the caller's first.
+        """
+
+        def ask(served: _Served) -> tuple[_Events, Cut | None]:
+            return self._completion(served, window, max_tokens, stop)
+
+        return self._asked(ask, self._tier.first_token_ms)
+
+    def chat(
+        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0, top_p: float = 1.0
+    ) -> AbstractAsyncContextManager[Answer]:
+        """The model's reply to a conversation; raises EndpointError. Special tokens in it lose their meaning."""
+
+        def ask(served: _Served) -> tuple[_Events, Cut | None]:
+            return self._reply(served, messages, max_tokens=max_tokens, temperature=temperature, top_p=top_p), None
+
+        return self._asked(ask, self._tier.first_token_ms)
+
+    async def warm(self, window: ContextWindow) -> None:
+        """Lets the endpoint read the window's prompt into its prefix cache; cancel it when the user types.
+
+        Waits up to the total deadline, since a first prompt may take a slow machine long; never raises.
+        """
+
+        def ask(served: _Served) -> tuple[_Events, Cut | None]:
+            return self._completion(served, window, 1, ())
+
+        try:
+            async with self._asked(ask, self._tier.total_ms) as answer:
+                await answer.text()
+        except EndpointError:
+            return
+
+    async def aclose(self) -> None:
+        """Stops probing and closes all connections."""
+        if self._preparing is not None:
+            self._preparing.cancel()
+        await self._client.aclose()
+
+    @asynccontextmanager
+    async def _asked(self, ask: _Ask, first_token_ms: int) -> AsyncIterator[Answer]:
+        is_trial = self._backoff.enter()
+        async with AsyncExitStack() as stack:
+            try:
+                answer = await self._opened(stack, ask, first_token_ms)
+            except EndpointError as error:
+                self._fail(error)
+                raise
+            except asyncio.CancelledError:
+                if is_trial:
+                    self._backoff.given_up()
+                raise
+            try:
+                yield answer
+            finally:
+                self._conclude(answer, is_trial)
+
+    async def _opened(self, stack: AsyncExitStack, ask: _Ask, first_token_ms: int) -> Answer:
+        """The begun answer. A connection lost since the last time is looked for once more, where it is now."""
+        was_served = self._served is not None
+        try:
+            return await self._opened_once(stack, ask, first_token_ms)
+        except EndpointError as error:
+            if error.kind != "unreachable" or not was_served:
+                raise
+            self._served = None
+            return await self._opened_once(stack, ask, first_token_ms)
+
+    async def _opened_once(self, stack: AsyncExitStack, ask: _Ask, first_token_ms: int) -> Answer:
+        served = await self._prepared()
+        events, cut = ask(served)
+        deadlines = Deadlines.starting_now(first_token_ms, self._tier.total_ms)
+        return await stack.enter_async_context(answering(events, served[0], deadlines, cut))
+
+    async def _prepared(self) -> _Served:
+        """Address and capabilities, found out once for all who wait; cancelling one of them stops it for none."""
+        if self._served is not None:
+            return self._served
+        if self._preparing is None or self._preparing.done():
+            self._preparing = asyncio.create_task(self._find())
+            # Should all who wait be cancelled, its error has still been dealt with.
+            self._preparing.add_done_callback(lambda task: task.cancelled() or task.exception())
+        return await asyncio.shield(self._preparing)
+
+    async def _find(self) -> _Served:
+        if self._reason == "":
+            self._tell("starting", "starting", "The endpoint is being connected.")
+        try:
+            address = await self._resolve()
+            able = await probe(self._client, address, self._tier)
+        except EndpointError as error:
+            self._fail(error)
+            raise
+        self._served = (address, able)
+        self._succeed()
+        return self._served
+
+    def _conclude(self, answer: Answer, is_trial: bool) -> None:
+        """Learns from an answer that was read, in part or whole."""
+        if answer.error is not None:
+            self._fail(answer.error)
+        elif answer.has_begun:
+            self._succeed()
+            self._learn_speed(answer.timings)
+        elif is_trial:
+            self._backoff.given_up()
+
+    def _learn_speed(self, timings: Timings) -> None:
+        if self._served is None or (timings.prompt_tokens or 0) - (timings.cached_tokens or 0) < _MIN_MEASURED_TOKENS:
+            return
+        speed = prefill_tokens_per_s(timings) or 0.0
+        address, able = self._served
+        if timings.prompt_ms is None:
+            # Measured from here it is a lower bound: the network and other users' requests are in it.
+            speed = max(speed, able.prefill_tokens_per_s or 0.0)
+        self._served = (address, replace(able, prefill_tokens_per_s=speed or None))
+
+    def _succeed(self) -> None:
+        self._backoff.succeeded()
+        self._last_error = None
+        if self._served is not None:
+            address, able = self._served
+            how = f"fill-in-the-middle, {able.fim_format.name}" if able.fim_format is not None else "chat"
+            self._tell("ready", "ready", f"{able.model} at {address.url} is ready ({how}).", able.model)
+
+    def _fail(self, error: EndpointError) -> None:
+        if error is self._last_error:
+            return
+        self._last_error = error
+        if error.kind in _FORGET:
+            self._served = None
+        if error.kind in _WAIT:
+            self._backoff.failed(error)
+        if error.kind == "unset":
+            self._tell("off", error.kind, str(error))
+        elif error.kind != "too_large":
+            # One prompt too many says nothing about the endpoint.
+            self._tell("down", error.kind, str(error))
+
+    def _tell(self, state: State, reason: str, message: str, model: str = "") -> None:
+        """Publishes a status whose state, or the reason for it, has changed."""
+        is_new = (state, reason, model) != (self.status.state, self._reason, self.status.model)
+        if is_new:
+            self._reason = reason
+            self.status = Status(state, message, self.status.tier, model)
+            self._on_status(self.status)
+
+    def _completion(
+        self, served: _Served, window: ContextWindow, max_tokens: int, stop: tuple[str, ...]
+    ) -> tuple[_Events, Cut | None]:
+        address, able = served
+        if able.fim_format is None:
+            messages = completion_messages(window)
+            return self._reply(served, messages, max_tokens=max_tokens, stop=stop), Unfenced()
+        body = completion_body(able, able.fim_format, window, max_tokens=max_tokens, stop=stop)
+        return wire.completion_events(self._client, address, body), fim.SpecialCut(able.fim_format.special)
+
+    def _reply(
+        self,
+        served: _Served,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        stop: tuple[str, ...] = (),
+    ) -> _Events:
+        address, able = served
+        return self._chat.events(
+            address,
+            able.model,
+            messages,
+            max_tokens=max_tokens,
+            temperature=temperature,
+            top_p=top_p,
+            stop=stop,
+            extra=usage_options(able.flavour),
+        )

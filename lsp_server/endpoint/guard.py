@@ -1,0 +1,277 @@
+"""The only way out: owns which addresses may be reached and the one HTTP client; knows nothing of prompts or models.
+
+A host name is resolved here, every address it gives is judged, and the connection goes to the very
+address that was judged, so a name that changes its answer in between gains nothing. Allowed are
+loopback, private addresses (RFC 1918, fc00::/7), the user's `endpoint.allowed_networks`, and any
+public address of a host in `endpoint.allowed_hosts`. Proxies of the environment, redirects and
+cookies are not honoured: each of them would let somebody else choose where a prompt goes.
+
+What goes wrong on the way leaves as EndpointError: `refused` by the rules above, `timeout` or
+`unreachable` for what the network did.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import logging
+import socket
+import ssl
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from http.cookiejar import CookieJar, DefaultCookiePolicy
+
+import httpcore2
+import httpx2
+
+from lsp_server.endpoint.status import EndpointError
+from lsp_server.settings import EndpointSettings
+
+Lookup = Callable[[str, int], Awaitable[list[str]]]
+"""The addresses of a host name, best first; raises OSError when there are none."""
+
+CONNECT_TIMEOUT_S = 5.0
+KEEPALIVE_S = 90.0
+"""Longer than a pause in typing; httpx2's own default of 5 s would shake hands anew after each."""
+
+_Ip = ipaddress.IPv4Address | ipaddress.IPv6Address
+_PRIVATE = tuple(
+    ipaddress.ip_network(network)
+    for network in ("127.0.0.0/8", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "::1/128", "fc00::/7")
+)
+# Never an inference endpoint, and what attackers aim at: this host's unnamed self, cloud metadata, multicast.
+_NEVER = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8",
+        "169.254.0.0/16",
+        "224.0.0.0/3",
+        "::/128",
+        "fe80::/10",
+        "ff00::/8",
+        "fd00:ec2::254/128",
+    )
+)
+
+# Their messages hold headers and host names; nothing of a request is to reach a log.
+for _name in ("httpx2", "httpcore2"):
+    logging.getLogger(_name).setLevel(logging.WARNING)
+
+
+async def resolve_name(host: str, port: int) -> list[str]:
+    """Addresses by the system's resolver, which also reads spellings such as 2130706433 and 0177.0.0.1."""
+    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(entry[4][0]) for entry in found))
+
+
+def open_client(settings: EndpointSettings, *, lookup: Lookup = resolve_name) -> httpx2.AsyncClient:
+    """The guarded client; whoever opens it closes it."""
+    return httpx2.AsyncClient(
+        transport=_GuardedTransport(settings, lookup),
+        trust_env=False,
+        follow_redirects=False,
+        cookies=CookieJar(policy=DefaultCookiePolicy(allowed_domains=[])),
+        headers={"user-agent": "instant-lsp", "accept-encoding": "identity"},
+        # Deadlines belong to the caller, who knows what a first token may cost.
+        timeout=httpx2.Timeout(None, connect=CONNECT_TIMEOUT_S),
+    )
+
+
+def is_allowed(ip: _Ip, host: str, settings: EndpointSettings) -> bool:
+    """Whether a connection to `ip`, which `host` resolved to, may be opened."""
+    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
+        ip = ip.ipv4_mapped
+    if any(ip in network for network in _NEVER):
+        return False
+    if any(ip in network for network in _PRIVATE):
+        return True
+    if any(ip in ipaddress.ip_network(network) for network in settings.allowed_networks):
+        return True
+    return _canonical(host) in {_canonical(allowed) for allowed in settings.allowed_hosts}
+
+
+class _GuardedTransport(httpx2.AsyncBaseTransport):
+    """httpx2's request and response over httpcore2 pools whose connections are checked."""
+
+    def __init__(self, settings: EndpointSettings, lookup: Lookup) -> None:
+        self._settings = settings
+        self._backend = _CheckedBackend(settings, lookup)
+        self._pools: dict[str, httpcore2.AsyncConnectionPool] = {}
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        _check_url(request.url)
+        pool = await self._pool(request.url.scheme)
+        place = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
+        assert isinstance(request.stream, AsyncIterable)
+        with _as_endpoint_errors(place):
+            response = await pool.handle_async_request(
+                httpcore2.Request(
+                    method=request.method,
+                    url=httpcore2.URL(
+                        scheme=request.url.raw_scheme,
+                        host=request.url.raw_host,
+                        port=request.url.port,
+                        target=request.url.raw_path,
+                    ),
+                    headers=request.headers.raw,
+                    content=request.stream,
+                    extensions=request.extensions,
+                )
+            )
+        return httpx2.Response(
+            status_code=response.status,
+            headers=response.headers,
+            stream=_Body(response, place),
+            extensions=response.extensions,
+        )
+
+    async def aclose(self) -> None:
+        for pool in self._pools.values():
+            await pool.aclose()
+
+    async def _pool(self, scheme: str) -> httpcore2.AsyncConnectionPool:
+        if scheme not in self._pools:
+            context = await asyncio.to_thread(self._tls_context) if scheme == "https" else None
+            pool = httpcore2.AsyncConnectionPool(
+                ssl_context=context,
+                max_connections=None,
+                max_keepalive_connections=8,
+                keepalive_expiry=KEEPALIVE_S,
+                network_backend=self._backend,
+            )
+            self._pools.setdefault(scheme, pool)
+        return self._pools[scheme]
+
+    def _tls_context(self) -> ssl.SSLContext:
+        """The system's authorities and the company's; made at the first https request, since it costs 30-80 ms."""
+        context = httpx2.create_ssl_context(trust_env=False)
+        if self._settings.ca_file is not None:
+            try:
+                context.load_verify_locations(cafile=self._settings.ca_file)
+            except OSError as error:
+                reason = error.strerror or "it holds no PEM certificate"
+                raise EndpointError(
+                    "refused", f"endpoint.ca_file {self._settings.ca_file} cannot be used: {reason}."
+                ) from None
+        return context
+
+
+class _Body(httpx2.AsyncByteStream):
+    """A response's bytes as they come."""
+
+    def __init__(self, response: httpcore2.Response, place: str) -> None:
+        self._response = response
+        self._place = place
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        # Not aiter_stream(): openai reads what is left of a finished stream, which that forbids.
+        stream = self._response.stream
+        assert isinstance(stream, AsyncIterable)
+        with _as_endpoint_errors(self._place):
+            async for part in stream:
+                yield part
+
+    async def aclose(self) -> None:
+        await self._response.aclose()
+
+
+class _CheckedBackend(httpcore2.AsyncNetworkBackend):
+    """Opens TCP connections to judged addresses only. TLS still checks the certificate against the name."""
+
+    def __init__(self, settings: EndpointSettings, lookup: Lookup) -> None:
+        self._settings = settings
+        self._lookup = lookup
+        self._network = httpcore2.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,  # noqa: ASYNC109  httpcore2's signature
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        *others, last = await self._allowed_addresses(host, port)
+        for address in others:
+            try:
+                return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                continue
+        return await self._network.connect_tcp(last, port, timeout, local_address, socket_options)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._network.sleep(seconds)
+
+    async def _allowed_addresses(self, host: str, port: int) -> list[str]:
+        try:
+            found = await asyncio.wait_for(self._lookup(host.strip("[]"), port), CONNECT_TIMEOUT_S)
+        except (OSError, UnicodeError):
+            found = []
+        if not found:
+            raise EndpointError(
+                "unreachable", f"The name {host} cannot be resolved: check the endpoint's url and the network."
+            )
+        allowed = [address for address in found if is_allowed(_ip(address), host, self._settings)]
+        if not allowed:
+            raise _refusal(host, _ip(found[0]))
+        return allowed
+
+
+def _check_url(url: httpx2.URL) -> None:
+    if url.scheme not in ("http", "https"):
+        raise EndpointError("refused", "The endpoint's url must start with http:// or https://.")
+    if url.userinfo:
+        raise EndpointError("refused", "The endpoint's url holds a user name or password: use token_env instead.")
+
+
+def _refusal(host: str, ip: _Ip) -> EndpointError:
+    place = host if host == str(ip) else f"{host} ({ip})"
+    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
+    if any((mapped or ip) in network for network in _NEVER):
+        return EndpointError(
+            "refused", f"{place} is a link-local, multicast or reserved address, which no option allows."
+        )
+    return EndpointError(
+        "refused",
+        f"{place} is outside the private networks: to allow it, add its network to endpoint.allowed_networks "
+        "or its name to endpoint.allowed_hosts in your own settings.",
+    )
+
+
+def _ip(address: str) -> _Ip:
+    return ipaddress.ip_address(address.partition("%")[0])
+
+
+def _canonical(host: str) -> str:
+    return host.strip("[]").rstrip(".").lower()
+
+
+@contextmanager
+def _as_endpoint_errors(place: str) -> Iterator[None]:
+    try:
+        yield
+    except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError) as error:
+        # Not chained: a protocol error's text may quote what was received.
+        is_late = isinstance(error, httpcore2.TimeoutException) and not isinstance(error, httpcore2.ConnectTimeout)
+        raise EndpointError("timeout" if is_late else "unreachable", _network_message(place, error)) from None
+
+
+def _network_message(place: str, error: BaseException) -> str:
+    causes = list(_causes(error))
+    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
+        return (
+            f"The certificate of {place} is not trusted: set endpoint.ca_file to your company's certificate authority."
+        )
+    if any(isinstance(cause, ssl.SSLError) for cause in causes):
+        return f"{place} does not answer in TLS: check the port, or use http://."
+    if isinstance(error, httpcore2.ConnectError | httpcore2.ConnectTimeout):
+        return f"There is no connection to {place}: check that the endpoint runs and that its url is right."
+    if isinstance(error, httpcore2.TimeoutException):
+        return f"{place} has not answered in time."
+    return f"The connection to {place} broke: check that the endpoint runs and speaks HTTP there."
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__

@@ -1,0 +1,77 @@
+"""Requests to an OpenAI-compatible endpoint over the guarded client: owns paths, headers and bodies, no policy."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from typing import Any
+
+import httpx2
+import orjson
+
+from lsp_server.endpoint import faults, sse
+from lsp_server.endpoint.address import Address
+
+# A question about the endpoint, not to its model; completions have the tier's deadlines instead.
+_QUESTION_TIMEOUT = httpx2.Timeout(10.0, connect=5.0)
+
+
+async def get_json(client: httpx2.AsyncClient, address: Address, path: str) -> dict[str, Any]:
+    """A JSON object from below the address; raises EndpointError."""
+    response = await client.get(address.url + path, headers=_headers(address), timeout=_QUESTION_TIMEOUT)
+    if response.status_code != 200:
+        raise faults.of_response(address, response.status_code, response.headers, response.content)
+    return _object(address, response)
+
+
+async def post_json(client: httpx2.AsyncClient, address: Address, url: str, body: dict[str, Any]) -> dict[str, Any]:
+    """The JSON object that `url` answers; raises EndpointError."""
+    response = await client.post(url, content=orjson.dumps(body), headers=_headers(address), timeout=_QUESTION_TIMEOUT)
+    if response.status_code != 200:
+        raise faults.of_response(address, response.status_code, response.headers, response.content)
+    return _object(address, response)
+
+
+@asynccontextmanager
+async def completion_events(
+    client: httpx2.AsyncClient, address: Address, body: dict[str, Any]
+) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
+    """Events of a streamed completion. Leaving the block closes the connection, which stops the model."""
+    async with client.stream(
+        "POST", address.url + "/completions", content=orjson.dumps(body), headers=_headers(address)
+    ) as response:
+        if response.status_code != 200:
+            await response.aread()
+            raise faults.of_response(address, response.status_code, response.headers, response.content)
+        async with aclosing(_events(address, response)) as events:
+            yield events
+
+
+async def _events(address: Address, response: httpx2.Response) -> AsyncGenerator[dict[str, Any]]:
+    kind = response.headers.get("content-type", "")
+    if kind.startswith("application/json"):
+        # Some gateways gather the stream into one answer.
+        yield sse.parse(await response.aread())
+    elif kind.startswith("text/html"):
+        raise faults.not_compatible(address)
+    else:
+        async with aclosing(sse.events(response.aiter_raw())) as events:
+            async for event in events:
+                yield event
+
+
+def _object(address: Address, response: httpx2.Response) -> dict[str, Any]:
+    try:
+        found = orjson.loads(response.content)
+    except orjson.JSONDecodeError:
+        found = None
+    if not isinstance(found, dict):
+        raise faults.not_compatible(address)
+    return found
+
+
+def _headers(address: Address) -> dict[str, str]:
+    headers = {"content-type": "application/json"}
+    if address.token:
+        headers["authorization"] = f"Bearer {address.token}"
+    return headers
