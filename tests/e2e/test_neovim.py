@@ -1,308 +1,174 @@
-"""Neovim 0.11.4 and 0.12, driven by keys: what is shown, what a key puts into the file, what the server is told."""
+"""Neovim 0.11.4 and 0.12, driven by keys, on the real server and the real model."""
 
 from __future__ import annotations
 
-import json
-import re
+import shutil
+import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from neovim_driver import RELEASES, Neovim, Release, install, wait_until
+from neovim_driver import PLUGIN, RELEASES, Neovim, Release, install, wait_until
+
+from lsp_server import __version__
+from lsp_server.endpoint.address import Address
+from lsp_server.settings_export import vimdoc
 
 pytestmark = pytest.mark.neovim
 
-SCRIPTED_SERVER = Path(__file__).with_name("neovim_server.py")
-UTF_16 = "vim.lsp.config('instant', { capabilities = { general = { positionEncodings = { 'utf-16' } } } })"
-KEYMAPS = {"accept_word": "<C-f>", "accept_line": "<C-l>"}
+SERVER = [sys.executable, "-P", "-m", "lsp_server", "serve"]
+TOKEN = "INSTANT_LSP_TEST_TOKEN"
+MODEL_S = 240.0
+"""Seconds in which a small model on two busy cores has answered a first prompt."""
+
+Start = Callable[..., Neovim]
 
 
-def check_shown(editor: Scripted, text: str, keys: str, shown: str) -> None:
-    """With the cursor at `<|>`, typing `keys` shows `shown`, whose `├…┤` is on the screen and not in the buffer."""
-    editor.place(text)
-    editor.nvim.keys(keys)
-    editor.wait_for(shown)
+def check_completed(nvim: Neovim, path: Path, keys: str) -> str:
+    """Typing `keys` shows ghost text in the cursor's row, which Tab makes the buffer's; returns that row."""
+    nvim.open(path)
+    nvim.keys(keys)
+    wait_until(lambda: _row_on_screen(nvim) != _row(nvim), "ghost text", MODEL_S)
+    before, shown = _row(nvim), _row_on_screen(nvim)
+    assert shown.startswith(before.rstrip())
+    nvim.keys("<Tab>")
+    wait_until(lambda: _text(nvim).splitlines()[nvim.lines.index(shown)] == shown, f"{shown!r} in the buffer")
+    wait_until(lambda: _status(nvim)["accepted"] == 1, "the server is told")
+    return shown
 
 
-def check_accepted(editor: Scripted, text: str, keys: str, shown: str, accept: str, accepted: str) -> None:
-    """What `check_shown` says; then the key `accept` makes the buffer `accepted`, the cursor standing at `<|>`."""
-    check_shown(editor, text, keys, shown)
-    editor.nvim.keys(accept)
-    wait_until(lambda: editor.text_with_cursor() == accepted, f"{accepted!r}, not {editor.text_with_cursor()!r}")
+def _row(nvim: Neovim) -> str:
+    return nvim.lines[nvim.cursor[0] - 1].rstrip()
 
 
-class Scripted:
-    """An editor on the scripted server."""
-
-    def __init__(self, release: Release, folder: Path, config: str = "") -> None:
-        self._folder = folder
-        self._n_files = 0
-        self._answers = folder / "answers.json"
-        self._log = folder / "log"
-        self.answers({})
-        self.nvim = Neovim(
-            install(release),
-            folder / "home",
-            {"cmd": [sys.executable, str(SCRIPTED_SERVER), str(self._answers), str(self._log)], "keymaps": KEYMAPS},
-            config=config,
-        )
-
-    def answers(self, by_text: dict[str, Any]) -> None:
-        """What the server says by the text before the cursor; one item may be written as its text."""
-        full = {before: [{"text": answer}] if _is_item(answer) else answer for before, answer in by_text.items()}
-        self._answers.write_text(json.dumps(full), encoding="utf-8")
-        self._log.write_text("", encoding="utf-8")
-
-    def saw(self, **entry: Any) -> bool:
-        return entry in [json.loads(line) for line in self._log.read_text(encoding="utf-8").splitlines()]
-
-    def place(self, text: str, newline: str = "\n") -> Path:
-        """Opens a new file with this text, in insert mode with the cursor at `<|>`."""
-        self.nvim.keys("<Esc>")
-        self._n_files += 1
-        path = self._folder / f"file{self._n_files}.py"
-        before, after = text.split("<|>")
-        path.write_text(before + after + "\n", encoding="utf-8", newline=newline)
-        self.nvim.open(path)
-        column = len(before.rpartition("\n")[2].encode())
-        self.nvim.lua("vim.api.nvim_win_set_cursor(0, { ... })", before.count("\n") + 1, column)
-        self.nvim.keys("A" if not after or after.startswith("\n") else "i")
-        wait_until(lambda: self.nvim.mode == "i", "insert mode")
-        return path
-
-    def wait_for(self, shown: str) -> None:
-        self.nvim.wait_for_screen(re.sub("[├┤]", "", shown).split("\n"), f"the screen shows {shown!r}")
-        assert self.nvim.lines == re.sub("├[^┤]*┤", "", shown).split("\n")
-
-    def text_with_cursor(self) -> str:
-        row, column = self.nvim.cursor
-        lines = [line.encode() for line in self.nvim.lines]
-        lines[row - 1] = lines[row - 1][:column] + b"<|>" + lines[row - 1][column:]
-        return b"\n".join(lines).decode()
+def _row_on_screen(nvim: Neovim) -> str:
+    return nvim.screen()[nvim.cursor[0] - 1]
 
 
-def _is_item(answer: Any) -> bool:
-    return isinstance(answer, str) and answer != "never"
+def _text(nvim: Neovim) -> str:
+    return "\n".join(nvim.lines)
 
 
-@pytest.fixture(scope="module", params=RELEASES, ids=lambda release: release.name)
-def editor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripted]:
-    scripted = Scripted(request.param, tmp_path_factory.mktemp("neovim"))
-    yield scripted
-    scripted.nvim.close()
-
-
-@pytest.fixture(scope="module", params=RELEASES, ids=lambda release: release.name)
-def utf_16_editor(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scripted]:
-    scripted = Scripted(request.param, tmp_path_factory.mktemp("neovim"), UTF_16)
-    yield scripted
-    scripted.nvim.close()
-
-
-RANGES = {
-    "one line": ("r = <|>", "f", {"text": "(x)"}, "r = f├(x)┤", "r = f(x)<|>"),
-    "many lines": ("if x<|>", ":", {"text": "\n    y()\n    z"}, "if x:├\n    y()\n    z┤", "if x:\n    y()\n    z<|>"),
-    "blank line within": ("a<|>\nend", "b", {"text": "1\n\nc"}, "ab├1\n\nc┤\nend", "ab1\n\nc<|>\nend"),
-    "closing bracket replaced": ("f(<|>)", "x", {"text": ", y)", "after": 1}, "f(x├, y┤)", "f(x, y)<|>"),
-    "typed blank replaced": ("return<|>", " ", {"text": " a + b", "before": 1}, "return ├a + b┤", "return a + b<|>"),
-    "CJK and emoji before": ("f('名🎉', <|>", "x", {"text": "字 + y"}, "f('名🎉', x├字 + y┤", "f('名🎉', x字 + y<|>"),
-    "CJK replaced": ("'漢<|>')", "字", {"text": "字', 1)", "before": 1, "after": 2}, "'漢字'├, 1┤)", "'漢字', 1)<|>"),
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("case", RANGES)
-def test_ghost_text_stands_where_accept_puts_it(editor: Scripted, case: str) -> None:
-    text, keys, item, shown, accepted = RANGES[case]
-    editor.answers({_line(text) + keys: [item]})
-    check_accepted(editor, text, keys, shown, "<Tab>", accepted)
-    wait_until(lambda: editor.saw(accepted=["id-1"]), "the server is told")
-
-
-@pytest.mark.parametrize("case", [name for name in RANGES if "CJK" in name])
-def test_columns_are_right_in_utf_16(utf_16_editor: Scripted, case: str) -> None:
-    text, keys, item, shown, accepted = RANGES[case]
-    utf_16_editor.answers({_line(text) + keys: [item]})
-    check_accepted(utf_16_editor, text, keys, shown, "<Tab>", accepted)
-
-
-def _line(text: str) -> str:
-    """What stands before the cursor on its line."""
-    return text.split("<|>", maxsplit=1)[0].rpartition("\n")[2]
-
-
-def test_text_behind_the_cursor_moves_behind_many_lines(editor: Scripted) -> None:
-    editor.answers({"f(x": "\n    y,\n"})
-    editor.place("f(<|>)")
-    editor.nvim.keys("x")
-    wait_until(lambda: "    y," in editor.nvim.screen(), "ghost text")
-    editor.nvim.keys("<Tab>")
-    wait_until(lambda: editor.text_with_cursor() == "f(x\n    y,\n<|>)", "the bracket stands last")
-
-
-def test_line_ends_of_the_answer_do_not_matter(editor: Scripted) -> None:
-    editor.answers({"ab": "c\r\nd"})
-    editor.place("a<|>")
-    editor.nvim.keys("b")
-    # FIXME: Neovim 0.12 shows the first line as abc^M.
-    wait_until(lambda: editor.nvim.screen()[1] == "d", "ghost text")
-    editor.nvim.keys("<Tab>")
-    wait_until(lambda: editor.text_with_cursor() == "abc\nd<|>", "two lines")
-
-
-def test_typing_what_is_shown_keeps_it(editor: Scripted) -> None:
-    editor.answers({"x": "yz = 1", "xy": None, "xyz": None})
-    check_shown(editor, "<|>", "x", "x├yz = 1┤")
-    editor.nvim.keys("y")
-    editor.wait_for("xy├z = 1┤")
-    editor.nvim.keys("z<Tab>")
-    wait_until(lambda: editor.text_with_cursor() == "xyz = 1<|>", "the whole line, once")
-
-
-def test_an_empty_answer_hides(editor: Scripted) -> None:
-    editor.answers({"x": "yz"})
-    check_shown(editor, "<|>", "x", "x├yz┤")
-    editor.nvim.keys("y")
-    wait_until(lambda: editor.saw(request="xy"), "the second request")
-    editor.wait_for("xy")
-
-
-def test_typing_something_else_never_inserts_what_was_shown(editor: Scripted) -> None:
-    editor.answers({"x": "yz", "xq": []})
-    check_shown(editor, "<|>", "x", "x├yz┤")
-    editor.nvim.keys("q<Tab>")
-    wait_until(lambda: editor.saw(request="xq") or len(editor.nvim.lines[0]) > 2, "the keys have arrived")
-    assert "yz" not in editor.nvim.lines[0]
-
-
-def test_accept_word_then_line(editor: Scripted) -> None:
-    rest = "alpha(beta)\ngamma"
-    line = "x = alpha(beta)"
-    editor.answers({line[:n]: line[n:] + "\ngamma" for n in range(4, len(line) + 1)} | {"x = ": rest})
-    check_accepted(editor, "x =<|>", " ", "x = ├alpha(beta)\ngamma┤", "<C-f>", "x = alpha<|>")
-    editor.wait_for("x = alpha├(beta)\ngamma┤")
-    editor.nvim.keys("<C-l>")
-    wait_until(lambda: editor.text_with_cursor() == "x = alpha(beta)<|>", "the line is taken")
-    assert not editor.saw(accepted=["id-1"]), "a part is not the whole"
-
-
-@pytest.mark.parametrize("key", ["<C-]>", "<Esc>", "<C-c>"])
-def test_dismiss_and_leaving_insert_mode_hide(editor: Scripted, key: str) -> None:
-    editor.answers({"x": "yz"})
-    check_shown(editor, "<|>", "x", "x├yz┤")
-    editor.nvim.keys(key)
-    editor.wait_for("x")
-
-
-def test_undo_takes_back_the_completion_alone(editor: Scripted) -> None:
-    editor.answers({"x": "yz"})
-    check_accepted(editor, "<|>", "x", "x├yz┤", "<Tab>", "xyz<|>")
-    editor.nvim.keys("<Esc>u")
-    wait_until(lambda: editor.nvim.lines == ["x"], "only what was typed is left")
-
-
-def test_a_dos_file_keeps_its_line_ends(editor: Scripted) -> None:
-    editor.answers({"a:": "\r\n    b\r\n    c"})
-    path = editor.place("a<|>\nend", newline="\r\n")
-    editor.nvim.keys(":")
-    wait_until(lambda: any("    c" in row for row in editor.nvim.screen()), "ghost text")
-    editor.nvim.keys("<Tab>")
-    wait_until(lambda: editor.text_with_cursor() == "a:\n    b\n    c<|>\nend", "accepted")
-    editor.nvim.keys("<Esc>:write<CR>")
-    wait_until(lambda: path.read_bytes() == b"a:\r\n    b\r\n    c\r\nend\r\n", "the file on the disk")
-
-
-def test_tab_with_nothing_shown_indents(editor: Scripted) -> None:
-    editor.place("<|>")
-    editor.nvim.keys("<Tab>x")
-    wait_until(lambda: editor.text_with_cursor() == "    x<|>", "an indented line")
-
-
-def test_the_completion_menu_keeps_tab(editor: Scripted) -> None:
-    editor.answers({"alphabet": "ical"})
-    editor.place("alphabet\n<|>")
-    editor.nvim.keys("al<C-n>")
-    wait_until(lambda: editor.nvim.lua("return vim.fn.pumvisible()") == 1 or editor.saw(request="alphabet"), "menu")
-    editor.nvim.keys("<Tab>")
-    wait_until(lambda: editor.nvim.lines[1] != "alphabet", "a key typed")
-    assert "ical" not in editor.nvim.lines[1]
-
-
-def test_a_superseded_request_is_cancelled(editor: Scripted) -> None:
-    if editor.nvim.lua("return vim.lsp.inline_completion ~= nil"):
-        pytest.skip("FIXME: Neovim 0.12 cancels no superseded request; the server lets the newest win")
-    editor.answers({"x": "never", "xy": "z"})
-    editor.place("<|>")
-    editor.nvim.keys("x")
-    wait_until(lambda: editor.saw(request="x"), "the first request")
-    editor.nvim.keys("y")
-    editor.wait_for("xy├z┤")
-    wait_until(lambda: editor.saw(cancelled="x"), "the first request is cancelled")
-
-
-def test_commands_and_statusline(editor: Scripted) -> None:
-    editor.answers({"x": "yz"})
-    editor.place("<|>")
-    statusline = "return require('instant.status').statusline()"
-    wait_until(lambda: editor.nvim.lua(statusline) == "instant: ready", "the statusline")
-    assert "The endpoint answers." in editor.nvim.command("Instant status")
-    assert editor.nvim.lua("return vim.fn.getcompletion('Instant ', 'cmdline')") == [
-        "disable",
-        "enable",
-        "log",
-        "restart",
-        "status",
-    ]
-    editor.nvim.command("Instant disable")
-    wait_until(lambda: editor.nvim.lua("return #vim.lsp.get_clients()") == 0, "no server runs")
-    assert editor.nvim.lua(statusline) == ""
-    editor.nvim.command("Instant enable")
-    wait_until(editor.nvim.is_attached, "a server runs")
-    first = editor.nvim.lua("return vim.lsp.get_clients()[1].id")
-    editor.nvim.command("Instant restart")
-    wait_until(lambda: editor.nvim.is_attached() and _client_ids(editor) not in ([first], []), "another server runs")
-    check_shown(editor, "<|>", "x", "x├yz┤")
-
-
-def _client_ids(editor: Scripted) -> list[int]:
-    ids: list[int] = editor.nvim.lua("return vim.tbl_map(function(c) return c.id end, vim.lsp.get_clients())")
-    return ids
+def _status(nvim: Neovim) -> dict[str, Any]:
+    status: dict[str, Any] = nvim.lua(
+        "local client = vim.lsp.get_clients({ name = 'instant' })[1]"
+        " return (require('instant.status').ask(client, 5000))"
+    )
+    return status
 
 
 @pytest.fixture(params=RELEASES, ids=lambda release: release.name)
-def release(request: pytest.FixtureRequest) -> Release:
+def start(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Start]:
+    """Starts this release with these arguments of `setup`, and ends it with the test."""
     release: Release = request.param
-    return release
+    started: list[Neovim] = []
 
+    def start(settings: dict[str, Any], cmd: list[str] = SERVER) -> Neovim:
+        started.append(Neovim(install(release), tmp_path / "home", {"cmd": cmd, "settings": settings}))
+        return started[-1]
 
-def test_an_earlier_mapping_of_the_key_still_works(release: Release, tmp_path: Path) -> None:
-    earlier = "vim.keymap.set('i', '<Tab>', function() return 'mapped' end, { expr = true })"
-    scripted = Scripted(release, tmp_path, earlier)
-    try:
-        scripted.answers({"x": "yz"})
-        check_accepted(scripted, "<|>", "x", "x├yz┤", "<Tab>", "xyz<|>")
-        scripted.nvim.keys("<Tab>")
-        wait_until(lambda: scripted.text_with_cursor() == "xyzmapped<|>", "what the key did before")
-    finally:
-        scripted.nvim.close()
-
-
-def test_without_the_server_typing_goes_on_and_checkhealth_says_what_to_install(
-    release: Release, tmp_path: Path
-) -> None:
-    nvim = Neovim(install(release), tmp_path / "home", {"cmd": ["instant-lsp-that-is-not-there", "serve"]})
-    try:
-        path = tmp_path / "a.py"
-        path.write_text("x\n")
-        nvim.open_only(path)
-        nvim.keys("Ay<Tab>z")
-        wait_until(lambda: nvim.lines[0].endswith("z"), "typed")
-        assert nvim.mode == "i"
-        assert nvim.messages == ""
-        nvim.keys("<Esc>")
-        health = nvim.checkhealth()
-        assert "ERROR" in health
-        assert "pip install instant-lsp" in health
-    finally:
+    yield start
+    for nvim in started:
         nvim.close()
+
+
+@pytest.fixture
+def model_settings(engine: Address, monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """Settings that name the real model; its token is in the environment, where alone the server takes it from."""
+    monkeypatch.setenv("INSTANT_LSP_ENDPOINT_INSTANT_TOKEN_ENV", TOKEN)
+    monkeypatch.setenv(TOKEN, engine.token or "")
+    slow = {"first_token_ms": 200_000, "total_ms": 240_000}
+    return {"endpoint": {"instant": {"url": engine.url, "model": engine.model, **slow}}}
+
+
+@pytest.mark.engine
+def test_tab_puts_the_models_completion_into_the_buffer(
+    start: Start, model_settings: dict[str, Any], tmp_path: Path
+) -> None:
+    path = tmp_path / "a.py"
+    path.write_text("def add(a, b):\n    return\n")
+    assert check_completed(start(model_settings), path, "jA ") == "    return a + b"
+
+
+@pytest.mark.engine
+def test_cjk_before_the_cursor_and_dos_line_ends(start: Start, model_settings: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "合計.py"
+    head = "# 二つの数の合計を返す 🎉\r\ndef 合計(左, 右):\r\n"
+    path.write_bytes(f"{head}    return 左\r\n".encode())
+    nvim = start(model_settings)
+    row = check_completed(nvim, path, "jjA ")
+    assert row.startswith("    return 左 ")
+    nvim.keys("<Esc>:write<CR>")
+    wait_until(lambda: path.read_bytes() == "".join(f"{line}\r\n" for line in nvim.lines).encode(), "the file is saved")
+    assert path.read_bytes().startswith(head.encode())
+
+
+@pytest.mark.engine
+def test_checkhealth_says_that_all_is_well(start: Start, model_settings: dict[str, Any], tmp_path: Path) -> None:
+    nvim = start(model_settings)
+    path = tmp_path / "a.py"
+    path.write_text("x\n")
+    nvim.open(path)
+    wait_until(lambda: _status(nvim)["state"] == "ready", "the endpoint is ready", MODEL_S)
+    health = nvim.checkhealth()
+    assert f"instant-lsp {__version__} is attached to 1 buffer" in health
+    assert f"The endpoint is ready: tier instant, model {model_settings['endpoint']['instant']['model']}" in health
+    assert "WARNING" not in health
+    assert "ERROR" not in health
+
+
+def test_an_endpoint_that_is_down_is_said_and_never_pops_up(start: Start, tmp_path: Path) -> None:
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{unused.getsockname()[1]}/v1"
+    nvim = start({"endpoint": {"instant": {"url": url}}})
+    path = tmp_path / "a.py"
+    path.write_text("x\n")
+    nvim.open(path)
+    nvim.keys("A = 1<CR>y = ")
+    statusline = "return require('instant.status').statusline()"
+    wait_until(lambda: nvim.lua(statusline) == "instant: down", "the statusline")
+    nvim.keys("2<Esc>")
+    wait_until(lambda: nvim.lines == ["x = 1", "y = 2"], "typing goes on")
+    assert nvim.messages == ""
+    assert f"The endpoint is down: {_status(nvim)['message']}" in nvim.checkhealth()
+
+
+def test_a_wrong_setting_is_named_in_the_status(start: Start, tmp_path: Path) -> None:
+    nvim = start({"completion": {"max_line": 3}, "embedded": {"enabled": False}})
+    path = tmp_path / "a.py"
+    path.write_text("x\n")
+    nvim.open(path)
+    wait_until(lambda: "completion.max_line" in nvim.command("Instant status"), "the name of the setting")
+    assert "did you mean completion.max_lines?" in nvim.command("Instant status")
+
+
+def test_without_the_server_typing_goes_on_and_checkhealth_says_what_to_install(start: Start, tmp_path: Path) -> None:
+    nvim = start({}, ["instant-lsp-that-is-not-there", "serve"])
+    path = tmp_path / "a.py"
+    path.write_text("x\n")
+    nvim.open_only(path)
+    nvim.keys("Ay<Tab>z")
+    wait_until(lambda: nvim.lines[0].endswith("z"), "typed")
+    assert nvim.mode == "i"
+    assert nvim.messages == ""
+    nvim.keys("<Esc>")
+    health = nvim.checkhealth()
+    assert "instant-lsp-that-is-not-there is not found" in health
+    assert "pip install instant-lsp" in health
+
+
+def test_the_help_file_has_every_setting_and_a_tag_for_every_function(start: Start, tmp_path: Path) -> None:
+    doc = shutil.copytree(PLUGIN / "doc", tmp_path / "runtime" / "doc")
+    assert vimdoc() in (doc / "instant.txt").read_text(encoding="utf-8")
+    nvim = start({})
+    nvim.command(f"helptags {doc}")
+    nvim.command(f"set runtimepath^={doc.parent}")
+    for subject in ("instant", ":Instant", "instant-completion.max_lines", "instant.setup()"):
+        nvim.command(f"help {subject}")
+        assert nvim.lua("return vim.fn.expand('%:t')") == "instant.txt"
+    for name in nvim.lua("return vim.tbl_keys(require('instant'))"):
+        if not name.startswith("_") and name != "follow":
+            nvim.command(f"help instant.{name}()")
