@@ -32,10 +32,11 @@ def engine_model() -> ModelFile:
 @pytest.fixture(scope="session")
 def engine(engine_model: ModelFile, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Address]:
     """A real engine with the real model, apart from the user's own; servers started by a test share it."""
+    settings = load()[0].embedded.model_copy(update={"idle_minutes": 30})
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
         try:
-            yield asyncio.run(EmbeddedEngine(load()[0].embedded).address())
+            yield asyncio.run(EmbeddedEngine(settings).address())
         except EndpointError as error:
             pytest.fail(str(error), pytrace=False)
         finally:

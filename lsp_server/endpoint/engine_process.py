@@ -46,6 +46,7 @@ _N_CTX_PER_SLOT = 4_096
 _CACHE_RAM_MIB = 256
 _LOG_LIMIT_BYTES = 256_000
 _HEALTH_TIMEOUT_S = 2.0
+_GRACE_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,15 +119,15 @@ def spawn(options: Options) -> subprocess.Popen[bytes]:
         )
 
 
-def stop(grace_s: float = 5.0) -> bool:
-    """Ends the engine, by force after `grace_s`; False if there was none."""
+def stop() -> bool:
+    """Ends the engine, by force if it does not obey; False if there was none."""
     engine = running()
     if engine is None:
         return False
     for sign in (signal.SIGTERM, getattr(signal, "SIGKILL", signal.SIGTERM)):
         with contextlib.suppress(ProcessLookupError):
             os.kill(engine.pid, sign)
-        deadline = time.monotonic() + grace_s
+        deadline = time.monotonic() + _GRACE_S
         while time.monotonic() < deadline:
             if not _is_alive():
                 _file("json").unlink(missing_ok=True)

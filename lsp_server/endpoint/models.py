@@ -155,7 +155,7 @@ def sha256_of(path: Path) -> str:
 
 
 def _own_file(given: str) -> ModelFile:
-    path = Path(given).expanduser().resolve()
+    path = Path(given).expanduser().absolute()
     try:
         with path.open("rb") as file:
             magic = file.read(len(_GGUF_MAGIC))
@@ -254,14 +254,17 @@ def _receive(model: Model, source: _Source, on_progress: Progress) -> ModelFile:
 
 
 def _append(model: Model, source: _Source, part: Path, on_progress: Progress) -> str:
-    """Fills `part` up to the model's size and returns its digest. Raises _BrokenOffError if the source ends early."""
+    """Fills `part` up to the model's size and returns its digest. Raises _BrokenOffError if the source ends early.
+
+    A source may begin before the end of what is there: that is written again, and cut off by nobody, since a
+    source that fails at once should not undo another's work.
+    """
     if _size(part) > model.n_bytes:
         part.unlink()
     n_have = _size(part)
     opening = nullcontext((n_have, iter(()))) if n_have == model.n_bytes else source.open(n_have)
     with opening as (n_kept, pieces), part.open("r+b" if part.exists() else "wb") as file:
         digest = _digest_of_first(file, n_kept)
-        file.truncate()
         n_done = n_kept
         for piece in pieces:
             if n_done == 0 and not piece.startswith(_GGUF_MAGIC):
