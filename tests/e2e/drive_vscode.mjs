@@ -3,7 +3,7 @@
 // usage: node drive_vscode.mjs TASK.json, where the task is what vscode.py's `_task` returns.
 
 import { spawn, spawnSync } from "node:child_process";
-import { openSync, readFileSync, writeFileSync } from "node:fs";
+import { openSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 
@@ -102,6 +102,24 @@ async function completeAndAccept(page) {
   step("accepted and saved");
 }
 
+/** Kills the server under this session's own home, and waits until the extension has started it again. */
+async function crashServer(page) {
+  const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isOurServer(name));
+  if (pids.length !== 1) throw new Error(`there are ${pids.length} servers instead of one`);
+  process.kill(Number(pids[0]), "SIGKILL");
+  seen.crashed = await untilStatus(page, "starting");
+  await untilStatus(page, "ready");
+}
+
+function isOurServer(pid) {
+  try {
+    const [command, environ] = ["cmdline", "environ"].map((name) => readFileSync(`/proc/${pid}/${name}`, "utf8"));
+    return command.includes("instant-lsp\0serve\0") && environ.split("\0").includes(`HOME=${process.env.HOME}`);
+  } catch {
+    return false; // it has ended meanwhile
+  }
+}
+
 async function untilGhost(page) {
   try {
     await page.locator(GHOST).first().waitFor({ state: "attached", timeout: task.ghost_ms });
@@ -145,6 +163,7 @@ async function main() {
     const page = await openWorkbench(browser);
     await missingServer(page);
     await completeAndAccept(page);
+    await crashServer(page);
     seen.notifications = await page.locator(".notification-toast").allInnerTexts();
   } finally {
     await browser.close();

@@ -59,5 +59,9 @@ def test_the_models_completion_is_right(seen: Seen) -> None:
     assert add(2, 3) == 5
 
 
+def test_a_server_that_crashed_is_started_again(seen: Seen) -> None:
+    assert seen.crashed == "Instant: starting. The server stopped and is being restarted."
+
+
 def test_nothing_ever_pops_up(seen: Seen) -> None:
     assert not seen.notifications

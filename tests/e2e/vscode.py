@@ -67,6 +67,7 @@ class Seen:
     missing: str
     ready: str
     ghost: str
+    crashed: str
     notifications: Sequence[str]
     saved: str
 
@@ -110,7 +111,8 @@ def run_session(
 ) -> Seen:
     """One session: the server is missing at first, then found; `keys` and `typed` go to a.py, which holds `text`.
 
-    The ghost text is accepted by Tab and the file saved. `environ` is all the environment the server is given.
+    The ghost text is accepted by Tab and the file saved; at last the server is killed, and has to come back.
+    `environ` is all the environment the server is given.
     """
     file = folder / "workspace" / "a.py"
     file.parent.mkdir(parents=True)
@@ -121,7 +123,8 @@ def run_session(
     # As if started from a terminal: else VS Code takes the login shell's environment, and its PATH, instead.
     _run([*_isolation(), tools.node, DRIVER, task_file], cwd=folder, environ={**environ, "VSCODE_CLI": "1"})
     seen = json.loads(Path(task["report"]).read_text(encoding="utf-8"))
-    return Seen(seen["missing"], seen["ready"], seen["ghost"], seen["notifications"], file.read_text(encoding="utf-8"))
+    seen.pop("steps")
+    return Seen(**seen, saved=file.read_text(encoding="utf-8"))
 
 
 def _task(tools: Tools, vsix: Path, folder: Path, file: Path, *, keys: Sequence[str], typed: str) -> dict[str, Any]:
