@@ -83,15 +83,15 @@ def empty_body(code: str, offset: int, language: Language | None) -> EmptyBody |
     return EmptyBody(_kind(header), indent, on_header_line, closed)
 
 
-def scope_kind(code: str, offset: int, language: Language | None) -> ScopeKind | None:
-    """The innermost scope whose header stands above, by indentation; None if it is further up than `code` reaches."""
+def scope_kind(code: str, offset: int, language: Language | None, *, is_cut: bool) -> ScopeKind | None:
+    """The innermost scope whose header stands above, by indentation; None if that is lost where `code` was cut off."""
     style = language.blocks if language else "braces"
     start, _ = _line_bounds(code, offset)
     width = _effective_width(code, offset)
     while width > 0:
         line = _previous_code_line(code, start)
         if line is None:
-            return None if code[:start].strip() else "module"
+            return None if is_cut else "module"
         start = line
         text = code[line : _line_bounds(code, line)[1]].rstrip()
         if _width(_indent(text)) >= width or _NO_HEADER.match(text):
@@ -199,9 +199,10 @@ _KEYWORDS = re.compile(
     r"|(?P<branch>if|else|elif|elsif|elseif|unless|switch|match|case|when|default|then|try|catch|except|finally"
     r"|rescue|ensure|begin|with|using|lock|synchronized|select|unsafe))\b",
 )
-# A closure, also as a word's argument: `=> {`, `-> {`, `|x| {`, `each do |x|`, `function (x) {`, `func(x int) {`.
+# A closure, also as a word's argument: `=> {`, `-> {`, `|x| {`, `each do |x|`, `function (x) {`, `func(x int) {`, `[&](int x) {`.
 _CALLBACK = re.compile(
-    r"(?:=>|->)\s*\{?$|\|[^|]*\|\s*\{?$|\S\s+do$|\{\s*\|[^|]*\|$|\bfunction\s*\([^()]*\)\s*\{?$|\bfunc\([^{]*\{$"
+    r"(?:=>|->|\|[^|]*\|)\s*\{?$|\{\s*\|[^|]*\|$|^(?!(?:for|while|until|select)\b).*\S\s+do$"
+    r"|\bfunction\s*\([^()]*\)\s*\{?$|\bfunc\([^{]*\{$|\]\s*\([^()]*\)[^={}]*\{$"
 )
 _LIKE_A_METHOD = re.compile(r"^[^=]*\)[^=()]*\{$")
 _VALUE = re.compile(r"(?:[=:(,\[?]|\breturn)\s*\{$|[(\[]$")

@@ -60,7 +60,7 @@ def look(snapshot: Snapshot, offset: int, *, n_lines: int = 30, deadline_ms: flo
         has_error_at_cursor=has_error,
         is_line_blank=not snapshot.text[snapshot.line_start(offset) : snapshot.line_end(offset)].strip(),
         empty_body=blocks.empty_body(masked.code, at, language) if is_code else None,
-        scope=blocks.scope_kind(masked.code, at, language),
+        scope=blocks.scope_kind(masked.code, at, language, is_cut=start > 0),
     )
 
 
@@ -146,13 +146,15 @@ def _literal_at(
     """Whether byte `cursor` is in a comment or a string by the tree, or by the text (as given) where that is broken."""
     node = tree.root_node.descendant_for_byte_range(cursor - 1, cursor) if cursor else None
     for _ in range(_MAX_LITERAL_DEPTH):
-        if node is None or node.type in language.interpolations:
+        if node is None or node.is_error:
             break
-        if node.is_error:
-            return in_comment, in_string
+        if node.type in language.interpolations:
+            return False, False
         if node.type in language.comments:
             return cursor < node.end_byte or in_comment, False
         if node.type in language.strings:
             return False, cursor < node.end_byte or in_string
         node = node.parent
+    if tree.root_node.has_error:
+        return in_comment, in_string
     return False, in_string and not language.strings

@@ -35,7 +35,7 @@ async def check_names(worker: SyntaxWorker, expected: list[str], uri: str = URI)
 
 async def until(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(30):
-        while not condition():
+        while not condition():  # noqa: ASYNC110  # another process decides, no event of ours
             await asyncio.sleep(0.01)
 
 

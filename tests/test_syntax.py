@@ -1,0 +1,438 @@
+"""What stands at the cursor and what a file is made of; `<|>` is the cursor."""
+
+from __future__ import annotations
+
+import pickle
+import textwrap
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from context.document import Edit, Snapshot
+from context.languages import LANGUAGES, find
+from context.outline import IncrementalTree, Outline, Span
+from context.syntax import Place, look, n_errors
+
+GENEROUS_MS = 5_000.0
+
+
+def check_place(language: str, marked: str, **expected: Any) -> Place:
+    """Every named field of the Place at the mark; `body` is the waiting body's kind, with `!` on its header's line."""
+    text = textwrap.dedent(marked)
+    offset = text.index("<|>")
+    text = text.replace("<|>", "")
+    place = look(Snapshot("file:///a", "a", language, 1, text), offset, deadline_ms=GENEROUS_MS)
+    body = place.empty_body
+    fields = {name: getattr(place, name) for name in Place.__slots__}
+    fields["body"] = f"{body.kind}{'!' if body.on_header_line else ''}" if body else None
+    assert {name: fields[name] for name in expected} == expected
+    return place
+
+
+def check_outline(language: str, text: str, scopes: list[str], imports: list[str] | None = None) -> Outline:
+    """Each scope as `kind name: header`, nested ones after their outer one."""
+    row = find(language)
+    assert row is not None
+    outline = IncrementalTree(row, text.encode("utf-8", "surrogatepass")).outline(GENEROUS_MS)
+    assert outline is not None
+    headers = [f"{s.kind} {s.name}: {text[s.start : s.header_end]}" for s in outline.scopes]
+    assert headers == scopes
+    if imports is not None:
+        assert [text[span.start : span.end].strip() for span in outline.imports] == imports
+    return outline
+
+
+EMPTY_BODIES = [
+    ("python", "def f():\n    <|>", "function"),
+    ("python", "def f():\n    <|>\n\ndef g(): ...\n", "function"),
+    ("python", 'def f():\n    """Says: so."""\n    # and then\n    <|>\n', "function"),
+    ("python", "def f(\n    a: int,\n) -> None:\n    <|>\n", "function"),
+    ("python", "async def f():  # why: so\n    <|>\n", "function"),
+    ("python", "class A(B):\n    <|>\n", "class"),
+    ("python", "for a in b:\n    <|>\n", "loop"),
+    ("python", "if a:\n    b()\nelse:\n    <|>\nc()\n", "branch"),
+    ("python", "x = [\n    <|>\n]\n", "literal"),
+    ("python", "def f():<|>", "function!"),
+    ("python", "def f():\n    <|>\n    return 1\n", None),
+    ("python", "def f():\n    a = 1\n    <|>\n", None),
+    ("python", "x = 1  # note:\n<|>\n", None),
+    ("python", "print('if:'<|>)\n", None),
+    ("python", "def f(): <|>  return\n", None),
+    ("javascript", "function f(a) {\n  <|>\n}\n", "function"),
+    ("javascript", "const f = async (a) => {\n  <|>\n};\n", "function"),
+    ("javascript", "xs.forEach((x) => {\n  <|>\n});\n", "function"),
+    ("javascript", "class A {\n  run(a) {\n    <|>\n  }\n}\n", "function"),
+    ("javascript", "const o = {\n  <|>\n};\n", "literal"),
+    ("javascript", "if (a) {<|>}\n", "branch!"),
+    ("javascript", "if (a) {\n  <|>\n  b();\n}\n", None),
+    ("javascript", "if (a) {\n<|>\nb();\n}\n", None),
+    ("javascript", "if (a) { // here\n  <|>\n}\n", "branch"),
+    ("typescriptreact", "function A(): JSX.Element {\n  <|>\n}\n", "function"),
+    ("typescript", "export class A implements B {\n  <|>\n}\n", "class"),
+    ("typescript", "interface A {\n  <|>\n}\n", "class"),
+    ("typescript", "switch (a) {\n  case 1:\n    <|>\n    break;\n}\n", None),
+    ("typescript", "switch (a) {\n  case 1:\n    <|>\n  case 2:\n}\n", "branch"),
+    ("go", "func (s *S) F(a int) (int, error) {\n\t<|>\n}\n", "function"),
+    ("go", "type S struct {\n\t<|>\n}\n", "class"),
+    ("go", "for i := range a {\n\t<|>\n}\n", "loop"),
+    ("go", "go func() {\n\t<|>\n}()\n", "function"),
+    ("rust", "impl<'a> T for S<'a> {\n    <|>\n}\n", "class"),
+    ("rust", "fn f<'a>(x: &'a str) -> u8 {\n    <|>\n}\n", "function"),
+    ("rust", "    let y = match x {\n        <|>\n    };\n", "branch"),
+    ("rust", "mod tests {\n    <|>\n}\n", "module"),
+    ("java", "class A {\n    int f(int a) throws E {\n        <|>\n    }\n}\n", "function"),
+    ("java", "class A\n{\n    <|>\n}\n", "class"),
+    ("java", "    public static void main(String[] args)\n    {\n        <|>\n    }\n", "function"),
+    ("java", "    xs.forEach(x -> {\n        <|>\n    });\n", "function"),
+    ("c", "static int f(int a)\n{\n    <|>\n}\n", "function"),
+    ("c", "struct node *next(struct node *n) {\n    <|>\n}\n", "function"),
+    ("c", "struct node {\n    <|>\n};\n", "class"),
+    ("c", "    do\n    {\n        <|>\n    } while (a);\n", "loop"),
+    ("cpp", "int A::f() const {\n    <|>\n}\n", "function"),
+    ("cpp", "namespace n {\n<|>\n}\n", "module"),
+    ("cpp", "    auto g = [&](int x) {\n        <|>\n    };\n", "function"),
+    ("csharp", "    public async Task F(int a)\n    {\n        <|>\n    }\n", "function"),
+    ("csharp", "    foreach (var a in b)\n    {\n        <|>\n    }\n", "loop"),
+    ("ruby", "def f(a)\n  <|>\nend\n", "function"),
+    ("ruby", "class A < B\n  <|>\nend\n", "class"),
+    ("ruby", "xs.each do |x|\n  <|>\nend\n", "function"),
+    ("ruby", "x = 1 if y\n<|>\n", None),
+    ("php", "<?php\nfunction f(array $a): int {\n    <|>\n}\n", "function"),
+    ("php", "<?php\nforeach ($a as $b) {\n    <|>\n}\n", "loop"),
+    ("kotlin", "fun f(a: Int): Int {\n    <|>\n}\n", "function"),
+    ("kotlin", "class A(val b: Int) {\n    <|>\n}\n", "class"),
+    ("scala", "def f(a: Int): Int =\n  <|>\n", "function"),
+    ("scala", "object A {\n  <|>\n}\n", "class"),
+    ("lua", "local function f(a)\n  <|>\nend\n", "function"),
+    ("lua", "if a then\n  <|>\nend\n", "branch"),
+    ("shellscript", "f() {\n  <|>\n}\n", "function"),
+    ("shellscript", "for i in a b; do\n  <|>\ndone\n", "loop"),
+    ("html", "<div>\n  <|>\n</div>\n", "literal"),
+    ("css", "a {\n  <|>\n}\n", "literal"),
+    ("markdown", "A list:\n<|>\n", None),
+    ("cobol", "function f() {\n  <|>\n}\n", "function"),
+    ("cobol", "plain words\n<|>\n", None),
+]
+
+
+@pytest.mark.parametrize(("language", "marked", "body"), EMPTY_BODIES)
+@pytest.mark.parametrize("eol", ["\n", "\r\n"], ids=["lf", "crlf"])
+def test_empty_body(language: str, marked: str, body: str | None, eol: str) -> None:
+    check_place(language, marked.replace("\n", eol), body=body)
+
+
+@pytest.mark.parametrize(
+    ("language", "marked", "in_comment", "in_string"),
+    [
+        ("python", "x = 1  # a <|>\n", True, False),
+        ("python", "x = 1  # a\n<|>\n", False, False),
+        ("python", "x = 'a <|> b'\n", False, True),
+        ("python", "x = 'a b'<|>\n", False, False),
+        ("python", "x = 'a <|>\n", False, True),
+        ("python", "x = '# a'; <|>\n", False, False),
+        ("python", 'def f():\n    """Says <|>\n    so."""\n', False, True),
+        ("python", "x = f'a {b<|>} c'\n", False, False),
+        ("python", "x = f'a {b} c<|>'\n", False, True),
+        ("javascript", "/* a\n <|> */ f();\n", True, False),
+        ("javascript", "/* a */<|> f();\n", False, False),
+        ("javascript", "x = `a ${b<|>} c`;\n", False, False),
+        ("javascript", "x = `a\n ${b} <|>c`;\n", False, True),
+        ("javascript", "x = /a'b/; <|>\n", False, False),
+        ("typescript", "// don't <|>\n", True, False),
+        ("go", "x := `raw\n <|>`\n", False, True),
+        ("rust", "fn f<'a>(x: &'a str) { <|> }\n", False, False),
+        ("rust", 'let x = r#"a " <|> b"#;\n', False, True),
+        ("rust", "/// A doc <|>\nfn f() {}\n", True, False),
+        ("java", "class A { /** a <|> */ }\n", True, False),
+        ("java", 'class A { String s = "<|>"; }\n', False, True),
+        ("c", "int x; /* a <|>\n", True, False),
+        ("c", "char c = '\"'; <|>\n", False, False),
+        ("c", "#include <std<|>io.h>\n", False, True),
+        ("cpp", 'auto s = R"(a " <|>)";\n', False, True),
+        ("csharp", 'class A { string s = $"a {b<|>}"; }\n', False, False),
+        ("csharp", 'class A { string s = @"a <|>"; }\n', False, True),
+        ("ruby", 'x = "a #{b<|>} c"\n', False, False),
+        ("ruby", "x = <<~E\n  a <|>\nE\n", False, True),
+        ("ruby", "y = 1 # a <|>\n", True, False),
+        ("php", "<?php\n# a <|>\n", True, False),
+        ("php", "<?php\n$x = 'a <|>';\n", False, True),
+        ("kotlin", 'val s = """a\n <|>"""\n', False, True),
+        ("kotlin", "val x = 1 // a <|>\n", True, False),
+        ("scala", 'val s = s"a ${b<|>}"\n', False, False),
+        ("lua", "x = 1 -- a <|>\n", True, False),
+        ("lua", "--[[ a\n<|> ]]\n", True, False),
+        ("lua", "x = [[ a <|> ]]\n", False, True),
+        ("shellscript", 'echo "a <|>"\n', False, True),
+        ("shellscript", "echo ${#a} <|>\n", False, False),
+        ("sql", "SELECT 'a <|>' FROM t;\n", False, True),
+        ("sql", "SELECT 1 -- a <|>\n", True, False),
+        ("html", "<!-- a <|> -->\n", True, False),
+        ("html", "<p>don't <|></p>\n", False, False),
+        ("css", "a { /* b <|> */ }\n", True, False),
+        ("json", '{"a": "b<|>"}\n', False, True),
+        ("yaml", "a: b # c <|>\n", True, False),
+        ("toml", "a = '''\nb <|>'''\n", False, True),
+        ("markdown", "It's <|> so.\n", False, False),
+        ("python", "def f(:\n    x = f'a {b<|>} c'\n", False, False),
+        ("cobol", "x = 1 // a <|>\n", True, False),
+        ("cobol", 'x = "a <|>"\n', False, True),
+    ],
+)
+def test_comments_and_strings(language: str, marked: str, in_comment: bool, in_string: bool) -> None:
+    check_place(language, marked, in_comment=in_comment, in_string=in_string)
+
+
+@pytest.mark.parametrize(
+    ("language", "marked", "scope"),
+    [
+        ("python", "x = <|>\n", "module"),
+        ("python", "class A:\n    <|>x = 1\n", "class"),
+        ("python", "class A:\n    def f(self):\n        if a:\n            <|>\n", "function"),
+        ("python", "def f():\n    return 1\n\n<|>\n\ndef g(): ...\n", "module"),
+        ("python", "def f():\n    a = 1\n<|>\n    return a\n", "function"),
+        ("javascript", "class A {\n  f() {\n    return <|>;\n  }\n}\n", "function"),
+        ("typescript", "export interface A {\n  a: string;\n  <|>\n}\n", "class"),
+        ("go", "func f() {\n\tif a {\n\t\tb()\n\t}\n\t<|>\n}\n", "function"),
+        ("rust", "impl S {\n    fn f() {}\n\n    <|>\n}\n", "class"),
+        ("java", "class A\n{\n    int f()\n    {\n        return <|>;\n    }\n}\n", "function"),
+        ("c", "int f(void)\n{\n#ifdef A\n    g();\n#endif\n    <|>\n}\n", "function"),
+        ("cpp", "class A {\npublic:\n    int b;\n    <|>\n};\n", "class"),
+        ("csharp", "namespace N\n{\n    <|>\n}\n", "module"),
+        ("ruby", "module M\n  class A\n    def f\n      g\n      <|>\n    end\n  end\nend\n", "function"),
+        ("php", "<?php\nclass A {\n    private $b;\n    <|>\n}\n", "class"),
+        ("kotlin", "class A {\n    fun f() {\n        g()\n        <|>\n    }\n}\n", "function"),
+        ("scala", "object A {\n  val b = 1\n  <|>\n}\n", "class"),
+        ("lua", "function M.f(a)\n  g()\n  <|>\nend\n", "function"),
+        ("shellscript", "f() {\n  g\n  <|>\n}\n", "function"),
+        ("cobol", "function f() {\n  g();\n  <|>\n}\n", "function"),
+    ],
+)
+def test_scope(language: str, marked: str, scope: str) -> None:
+    check_place(language, marked, scope=scope)
+
+
+def test_a_header_further_up_than_the_window_is_not_guessed() -> None:
+    check_place("python", "def f():\n" + "    a()\n" * 200 + "    <|>\n" + "    a()\n" * 200, scope=None)
+
+
+def test_errors_are_those_of_the_cursors_line() -> None:
+    check_place("python", "x = 1\ny = (2 +<|>\n", has_error_at_cursor=True)
+    check_place("python", "x = = 1\n\n\ny = 2<|>\n", has_error_at_cursor=False)
+    check_place("go", "func f() {\n\tx := 1<|>\n}\n", has_error_at_cursor=False)
+
+
+def test_the_middle_of_a_php_file_is_php() -> None:
+    body = "".join(f"    public function f{n}(): int {{\n        return {n};\n    }}\n" for n in range(100))
+    before, after = body[: len(body) // 2], body[len(body) // 2 :]
+    check_place("php", f"<?php\nclass A {{\n{before}/* a <|> */{after}}}\n", in_comment=True, parsed=True)
+
+
+def test_a_deadline_of_nothing_leaves_the_text() -> None:
+    marked = "def f():\n    x = 'a'  # b\n" * 20
+    place = look(Snapshot("file:///a", "a", "python", 1, marked), len(marked) - 1, deadline_ms=0.0)
+    assert (place.parsed, place.in_comment, place.scope) == (False, True, "function")
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "expected"),
+    [
+        ("python", "x = 1\n", 0),
+        ("python", "x = (1\n", 1),
+        ("javascript", "f(\n", 1),
+        ("cobol", "x", None),
+    ],
+)
+def test_counting_errors(language: str, text: str, expected: int | None) -> None:
+    assert n_errors(language, text, GENEROUS_MS) == expected
+
+
+def test_counting_errors_gives_up_at_the_deadline() -> None:
+    assert n_errors("python", "x = [1, (2\n" * 5_000, 0.0) is None
+
+
+HOSTILE = {
+    "brackets": "([{" * 3_400,
+    "nul": "\0" * 5_000,
+    "surrogates": 'x="\ud800"' * 1_000,
+    "one line": "x=(1,'a');" * 500_000,
+    "blank lines": "\n" * 50_000,
+    "blanks": " " * 50_000,
+    "quotes": "\"'`" * 3_000,
+    "backslashes": '"' + "\\" * 9_000,
+    "carriage returns": "def f():\r" * 2_000,
+    "empty": "",
+}
+
+
+@pytest.mark.parametrize("language", [row.name for row in LANGUAGES] + ["cobol"])
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
+def test_hostile_text_is_survived(language: str, text: str) -> None:
+    snapshot = Snapshot("file:///a", "a", language, 1, text)
+    for offset in (0, len(text) // 2, len(text)):
+        assert look(snapshot, offset).is_line_blank in (True, False)
+    # What was stopped half-way must not show in the next document.
+    assert look(Snapshot("file:///b", "b", "python", 1, "x = 'a'"), 6, deadline_ms=GENEROUS_MS).in_string
+
+
+@given(st.sampled_from([row.name for row in LANGUAGES]), st.text(max_size=200), st.data())
+@settings(max_examples=150, deadline=None)
+def test_look_stands_any_text(language: str, text: str, data: st.DataObject) -> None:
+    offset = data.draw(st.integers(0, len(text)))
+    place = look(Snapshot("file:///a", "a", language, 1, text), offset)
+    assert not (place.in_comment and place.in_string)
+    assert place.empty_body is None or not (place.in_comment or place.in_string)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "scopes", "imports"),
+    [
+        (
+            "python",
+            "import a\nfrom b import c\n\n@d\nclass É:\n    def f(self) -> int:\n        # why\n        return 1\n",
+            ["class É: class É:", "function f: def f(self) -> int:"],
+            ["import a", "from b import c"],
+        ),
+        (
+            "javascript",
+            "import a from 'b';\nclass A { m() {} }\nconst f = (x) => { g(); };\nxs.map((x) => x.id);\n",
+            ["class A: class A", "function m: m()", "function f: (x) =>"],
+            ["import a from 'b';"],
+        ),
+        (
+            "typescript",
+            "namespace N { interface I { a: string } }\nfunction f(x: number): string { return ''; }\n",
+            ["module N: namespace N", "class I: interface I", "function f: function f(x: number): string"],
+            [],
+        ),
+        (
+            "go",
+            'import "fmt"\nfunc (s *S) F() int { return 1 }\n',
+            ["function F: func (s *S) F() int"],
+            ['import "fmt"'],
+        ),
+        (
+            "rust",
+            "use a::b;\nimpl T for S { fn f(&self) {} }\nmod tests;\n",
+            ["class S: impl T for S", "function f: fn f(&self)"],
+            ["use a::b;"],
+        ),
+        (
+            "java",
+            "import a.b;\nclass A { A() {} void m(int x) {} }\n",
+            ["class A: class A", "function A: A()", "function m: void m(int x)"],
+            ["import a.b;"],
+        ),
+        (
+            "c",
+            "#include <a.h>\nstruct s { int a; };\nstatic int *f(struct s *x) { return 0; }\n",
+            ["class s: struct s", "function f: static int *f(struct s *x)"],
+            ["#include <a.h>"],
+        ),
+        (
+            "cpp",
+            "#include <a>\nnamespace n { class C { int f() const { return 1; } }; }\n",
+            ["module n: namespace n", "class C: class C", "function f: int f() const"],
+            ["#include <a>"],
+        ),
+        (
+            "csharp",
+            "using System;\nclass A { void M() { } }\n",
+            ["class A: class A", "function M: void M()"],
+            ["using System;"],
+        ),
+        (
+            "ruby",
+            "require 'a'\nmodule M\n  def m(x)\n    1\n  end\nend\n",
+            ["module M: module M", "function m: def m(x)"],
+            ["require 'a'"],
+        ),
+        (
+            "php",
+            "<?php\nuse B\\C;\nclass K { public function m($a): int { return 1; } }\n",
+            ["class K: class K", "function m: public function m($a): int"],
+            ["use B\\C;"],
+        ),
+        (
+            "kotlin",
+            "import a.b\nclass A {\n    fun m(): Int {\n        return 1\n    }\n}\n",
+            ["class A: class A", "function m: fun m(): Int"],
+            ["import a.b"],
+        ),
+        (
+            "scala",
+            "import a.b\nobject O { def f(): Int = 1 }\n",
+            ["class O: object O", "function f: def f(): Int ="],
+            ["import a.b"],
+        ),
+        (
+            "lua",
+            "local x = require('a')\nfunction M.g(a)\n  return a\nend\n",
+            ["function M.g: function M.g(a)"],
+            ["require('a')"],
+        ),
+        ("shellscript", "source a.sh\nf() {\n  g\n}\n", ["function f: f()"], ["source a.sh"]),
+    ],
+)
+def test_outline(language: str, text: str, scopes: list[str], imports: list[str]) -> None:
+    outline = check_outline(language, text, scopes, imports)
+    assert outline.n_errors == 0
+    assert pickle.loads(pickle.dumps(outline)) == outline
+
+
+def test_enclosing_scopes_are_outermost_first() -> None:
+    text = "class A:\n    def f(self):\n        return 1\n\nx = 2\n"
+    outline = check_outline("python", text, ["class A: class A:", "function f: def f(self):"])
+    assert [scope.name for scope in outline.enclosing(text.index("return"))] == ["A", "f"]
+    assert outline.enclosing(text.index("x = 2")) == ()
+
+
+PYTHON = next(row for row in LANGUAGES if row.name == "python")
+PIECES = st.sampled_from(
+    ["def f():\n", "    ", "\n", "class A:\n", "x", "é", "🎉", "(", ")", "'", '"""', "#", "\r", "\0"]
+)
+
+
+@given(st.data())
+@settings(max_examples=100, deadline=None)
+def test_an_edited_tree_says_what_a_new_one_says(data: st.DataObject) -> None:
+    """After any edits the text decides; where the text is clean, reparsing in pieces finds what a fresh parse finds."""
+    text = "".join(data.draw(st.lists(PIECES, max_size=20)))
+    tree = IncrementalTree(PYTHON, text.encode())
+    for _ in range(data.draw(st.integers(1, 4))):
+        start = data.draw(st.integers(0, len(text)))
+        end = data.draw(st.integers(start, len(text)))
+        new = "".join(data.draw(st.lists(PIECES, max_size=4)))
+        tree.edit(len(text[:start].encode()), len(text[:end].encode()), new.encode())
+        text = text[:start] + new + text[end:]
+        tree.outline(GENEROUS_MS)
+    fresh = IncrementalTree(PYTHON, text.encode()).outline(GENEROUS_MS)
+    assert fresh is not None
+    edited = tree.outline(GENEROUS_MS)
+    assert edited is not None
+    assert all(0 <= scope.start <= scope.header_end <= scope.end <= len(text) for scope in edited.scopes)
+    if fresh.n_errors == 0:
+        assert edited == fresh
+
+
+@given(st.data())
+def test_shifted_places_keep_to_their_characters(data: st.DataObject) -> None:
+    text = "import a\nclass A:\n    def f(self):\n        return 1\n"
+    outline = IncrementalTree(PYTHON, text.encode()).outline(GENEROUS_MS)
+    assert outline is not None
+    start = data.draw(st.integers(0, len(text)))
+    end = data.draw(st.integers(start, len(text)))
+    edit = Edit(start, end, data.draw(st.text(max_size=5)))
+    after = text[:start] + edit.text + text[end:]
+    shifted = outline.shifted(edit)
+    for old, new in zip(
+        [*outline.imports, *(Span(scope.start, scope.end) for scope in outline.scopes)],
+        [*shifted.imports, *(Span(scope.start, scope.end) for scope in shifted.scopes)],
+        strict=True,
+    ):
+        assert 0 <= new.start <= new.end <= len(after)
+        if end < old.start or start > old.end:
+            assert after[new.start : new.end] == text[old.start : old.end]
+        if old.start < start and end < old.end:
+            assert after[new.start : new.end] == text[old.start : start] + edit.text + text[end : old.end]
