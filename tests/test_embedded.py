@@ -24,7 +24,7 @@ from lsp_server.endpoint import embedded, engine_cli, engine_process
 from lsp_server.endpoint.address import Address
 from lsp_server.endpoint.embedded import EmbeddedEngine
 from lsp_server.endpoint.models import ModelFile
-from lsp_server.endpoint.status import EndpointError
+from lsp_server.endpoint.status import EndpointError, Status
 from lsp_server.settings import EmbeddedSettings
 
 SECRET = "xyzzy_plugh_secret"
@@ -95,11 +95,11 @@ def check_command(command: str, *, says: str, code: int = 0) -> None:
 
 @pytest.mark.engine
 async def test_engine_is_started_once_and_told(settings: EmbeddedSettings, engine_model: ModelFile) -> None:
-    told: list[str] = []
-    engine = EmbeddedEngine(settings, told.append)
+    told: list[Status] = []
+    engine = EmbeddedEngine(settings, on_status=told.append)
     first = await check_serves(engine)
     assert await check_serves(engine) == first
-    assert told == [f"Starting the local engine with {engine_model.path.stem}"]
+    assert [(status.state, status.model) for status in told] == [("starting", engine_model.path.stem)]
 
 
 @pytest.mark.engine
@@ -227,8 +227,8 @@ def test_commands(engine_model: ModelFile, monkeypatch: pytest.MonkeyPatch) -> N
 async def test_engine_that_dies_at_once_is_told_and_not_tried_for_ever(tmp_path: Path) -> None:
     broken = tmp_path / "broken.gguf"
     broken.write_bytes(b"GGUF and nothing more")
-    told: list[str] = []
-    engine = EmbeddedEngine(EmbeddedSettings(model_path=str(broken)), told.append)
+    told: list[Status] = []
+    engine = EmbeddedEngine(EmbeddedSettings(model_path=str(broken)), on_status=told.append)
     for _ in range(4):
         with pytest.raises(EndpointError, match=f"see {engine_process.log_path()}") as caught:
             await engine.address()

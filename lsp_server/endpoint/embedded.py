@@ -17,7 +17,7 @@ from collections.abc import Callable
 from lsp_server.endpoint import engine_process, models
 from lsp_server.endpoint.address import Address
 from lsp_server.endpoint.engine_process import Running
-from lsp_server.endpoint.status import EndpointError
+from lsp_server.endpoint.status import EndpointError, Status
 from lsp_server.settings import EmbeddedSettings
 
 _START_TIMEOUT_S = 60.0
@@ -29,14 +29,14 @@ _LONGEST_PAUSE_S = 30.0
 
 
 class EmbeddedEngine:
-    """Finds or starts this user's engine; `on_progress` is told on the event loop, in a sentence, what takes time.
+    """Finds or starts this user's engine; `on_status` is told, on the event loop, when one is started.
 
     There is nothing to close: the engine is not this server's own.
     """
 
-    def __init__(self, settings: EmbeddedSettings, on_progress: Callable[[str], None] = lambda _: None) -> None:
+    def __init__(self, settings: EmbeddedSettings, *, on_status: Callable[[Status], None] = lambda _: None) -> None:
         self._settings = settings
-        self._on_progress = on_progress
+        self._on_status = on_status
         self._one_at_a_time = asyncio.Lock()
         self._child: subprocess.Popen[bytes] | None = None
         self._is_starting = False
@@ -92,7 +92,7 @@ class EmbeddedEngine:
             raise self._died(self._pause_s() - age_s)
         self._n_quick_starts = self._n_quick_starts + 1 if age_s < _QUICK_S else 0
         self._started_at = time.monotonic()
-        self._on_progress(_starting(model))
+        self._on_status(_starting(model))
         self._child = engine_process.spawn(options(self._settings, model))
         self._is_starting = True
 
@@ -128,9 +128,9 @@ def options(settings: EmbeddedSettings, model: models.ModelFile) -> engine_proce
     return engine_process.Options(model.path, model.name, n_threads, settings.idle_minutes * 60.0)
 
 
-def _starting(model: models.ModelFile) -> str:
+def _starting(model: models.ModelFile) -> Status:
     poor = f", whose completions are poor; a better one comes by: {models.FETCH_COMMAND}" if model.is_poor else ""
-    return f"Starting the local engine with {model.name}{poor}"
+    return Status("starting", f"Starting the local engine with {model.name}{poor}.", model=model.name)
 
 
 def _n_cores() -> int:

@@ -77,7 +77,7 @@ def _fetch(settings: EmbeddedSettings, console: Console) -> int:
 
 
 def _start(settings: EmbeddedSettings, console: Console) -> int:
-    engine = embedded.EmbeddedEngine(settings, lambda text: console.print(f"{text} ..."))
+    engine = embedded.EmbeddedEngine(settings, on_status=lambda status: console.print(status.message))
     asyncio.run(engine.address())
     return _status(settings, console)
 
