@@ -118,7 +118,7 @@ class Answer:
     def _take(self, event: Mapping[str, Any]) -> str:
         _count(self.timings, event)
         choice = _first(event.get("choices"))
-        delta = choice.get("delta") or {}
+        delta = choice.get("delta") or choice.get("message") or {}
         text = choice.get("text") or delta.get("content") or ""
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
         # A model that thinks aloud first is at work, so its thoughts count as the first token.

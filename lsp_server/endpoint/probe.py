@@ -47,6 +47,7 @@ class Capabilities:
 
 async def probe(client: httpx2.AsyncClient, address: Address, tier: TierSettings) -> Capabilities:
     """Asks the endpoint; what the settings say is taken for granted. Raises EndpointError."""
+    wire.check(address)
     entries = _entries(address, await wire.get_json(client, address, "/models"))
     entry = _chosen(address, entries)
     able = Capabilities("chat", str(entry["id"]), tuple(entries), _flavour(entry), n_context=_n_context(entry))

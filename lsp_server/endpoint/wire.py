@@ -11,9 +11,20 @@ import orjson
 
 from lsp_server.endpoint import faults, sse
 from lsp_server.endpoint.address import Address
+from lsp_server.endpoint.status import EndpointError
 
 # A question about the endpoint, not to its model; completions have the tier's deadlines instead.
 _QUESTION_TIMEOUT = httpx2.Timeout(10.0, connect=5.0)
+
+
+def check(address: Address) -> None:
+    """Raises EndpointError for a url or token that cannot be sent."""
+    try:
+        httpx2.URL(address.url)
+    except httpx2.InvalidURL:
+        raise EndpointError("refused", f"{address.url} is not a valid url: check the endpoint's url.") from None
+    if address.token is not None and not (address.token.isascii() and address.token.isprintable()):
+        raise EndpointError("auth", "The token holds characters that no token has: check the variable of token_env.")
 
 
 async def get_json(client: httpx2.AsyncClient, address: Address, path: str) -> dict[str, Any]:
