@@ -199,7 +199,7 @@ _KEYWORDS = re.compile(
     r"|(?P<branch>if|else|elif|elsif|elseif|unless|switch|match|case|when|default|then|try|catch|except|finally"
     r"|rescue|ensure|begin|with|using|lock|synchronized|select|unsafe))\b",
 )
-# A closure, also as a word's argument: `=> {`, `-> {`, `|x| {`, `each do |x|`, `function (x) {`, `func(x int) {`, `[&](int x) {`.
+# A closure: `=> {`, `-> {`, `|x| {`, `{ |x|`, `each do`, `function (x) {`, `func(x int) {`, `[&](int x) {`.
 _CALLBACK = re.compile(
     r"(?:=>|->|\|[^|]*\|)\s*\{?$|\{\s*\|[^|]*\|$|^(?!(?:for|while|until|select)\b).*\S\s+do$"
     r"|\bfunction\s*\([^()]*\)\s*\{?$|\bfunc\([^{]*\{$|\]\s*\([^()]*\)[^={}]*\{$"

@@ -40,9 +40,10 @@ class Place:
 
 def look(snapshot: Snapshot, offset: int, *, n_lines: int = 30, deadline_ms: float = 10.0) -> Place:
     """What stands at `offset`, from at most twice `n_lines` on either side, cut where a line stands furthest left."""
-    start, end = _window(snapshot.text, offset, n_lines)
-    text, at = snapshot.text[start:end], offset - start
     language = find(snapshot.language)
+    start, end = _window(snapshot.text, offset, n_lines)
+    start = _outside_literals(snapshot.text, start, offset, language) if language else start
+    text, at = snapshot.text[start:end], offset - start
     masked = blocks.mask(text, at, language)
     in_comment, in_string = masked.in_comment, masked.in_string
     tree = _parse(language, text, deadline_ms, fragment=start > 0) if language else None
@@ -101,6 +102,33 @@ def _shallowest(lines: list[str], n_lines: int) -> int:
         if n > n_lines and line.strip()
     ]
     return min(widths)[1] if widths else n_lines
+
+
+def _outside_literals(text: str, start: int, offset: int, language: Language) -> int:
+    """`start`, or where to start instead if that is within a long string or a block comment.
+
+    Begun in there, all that is code would be read as string and the other way round. Long quotes are counted, and
+    a block comment is believed if it stands first on its line: quick, and seldom wrong.
+    """
+    for opening, closing in _long_literals(language):
+        begin = text.rfind(opening, 0, start)
+        if opening == closing:
+            is_inside = text.count(opening, 0, start) % 2 == 1
+        else:
+            stands_first = not text[text.rfind("\n", 0, max(begin, 0)) + 1 : max(begin, 0)].strip()
+            is_inside = begin >= 0 and stands_first and text.find(closing, begin + len(opening), start) < 0
+        if not is_inside:
+            continue
+        end = text.find(closing, start, offset)
+        if end >= 0:
+            return end + len(closing)
+        return begin if offset - begin <= 2 * _MAX_CHARS_PER_SIDE else start
+    return start
+
+
+def _long_literals(language: Language) -> list[tuple[str, str]]:
+    block = [language.block_comment] if language.block_comment else []
+    return [*block, *((quote, quote) for quote in language.quotes if len(quote) == 3)]
 
 
 # The tree.

@@ -217,6 +217,22 @@ def test_a_header_further_up_than_the_window_is_not_guessed() -> None:
     check_place("python", "def f():\n" + "    a()\n" * 200 + "    <|>\n" + "    a()\n" * 200, scope=None)
 
 
+@pytest.mark.parametrize(
+    ("language", "opening", "closing"),
+    [("python", '"""', '"""'), ("python", "x = '''", "'''"), ("c", "/*", "*/"), ("kotlin", 'val s = """', '"""')],
+)
+def test_a_window_that_begins_in_a_long_literal_reads_code_as_code(language: str, opening: str, closing: str) -> None:
+    prose = "Don't say it is so.\n" * 40
+    code = {"python": "x = 1\n", "c": "int x;\n", "kotlin": "val x = 1\n"}[language] * 20
+    is_comment = opening == "/*"
+    for before in ("", code * 4):
+        literal = f"{before}{opening}\n{prose}"
+        check_place(language, f"{literal}{closing}\n{code}<|>{code}", in_comment=False, in_string=False)
+        check_place(
+            language, f"{literal}it <|> is\n{prose}{closing}\n{code}", in_comment=is_comment, in_string=not is_comment
+        )
+
+
 def test_errors_are_those_of_the_cursors_line() -> None:
     check_place("python", "x = 1\ny = (2 +<|>\n", has_error_at_cursor=True)
     check_place("python", "x = = 1\n\n\ny = 2<|>\n", has_error_at_cursor=False)
