@@ -50,7 +50,7 @@ def look(snapshot: Snapshot, offset: int, *, n_lines: int = 30, deadline_ms: flo
     has_error = False
     if tree and language:
         cursor = len(_encode(text[:at]))
-        cursor_row = text.count("\n", 0, snapshot.line_start(offset) - start)
+        cursor_row = text.count("\n", 0, max(0, snapshot.line_start(offset) - start))
         has_error = any(node.start_point.row == cursor_row for node in _errors(tree.root_node))
         in_comment, in_string = _literal_at(tree, cursor, language, in_comment=in_comment, in_string=in_string)
     is_code = not in_comment and not in_string

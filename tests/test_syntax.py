@@ -236,6 +236,7 @@ def test_a_window_that_begins_in_a_long_literal_reads_code_as_code(language: str
 def test_errors_are_those_of_the_cursors_line() -> None:
     check_place("python", "x = 1\ny = (2 +<|>\n", has_error_at_cursor=True)
     check_place("python", "x = = 1\n\n\ny = 2<|>\n", has_error_at_cursor=False)
+    check_place("python", f"{'1 + ' * 3_000}(2 +<|>\n", has_error_at_cursor=True)
     check_place("go", "func f() {\n\tx := 1<|>\n}\n", has_error_at_cursor=False)
 
 
