@@ -208,23 +208,30 @@ function M._draw(bufnr)
   })
 end
 
---- Lines as chunks of an extmark. Virtual text does not know 'tabstop', so tabs become blanks here.
+--- Lines as chunks of an extmark.
 ---@param text string
 ---@return [string, string?][][]
 function M._virtual_lines(text)
+  local lines = vim.split(text, '\n', { plain = true })
+  lines[1] = M._expand_tabs(lines[1])
+  return vim.tbl_map(function(line)
+    return { { line, 'InstantGhost' } }
+  end, lines)
+end
+
+--- Neovim expands tabs in virtual lines, but not in virtual text.
+---@param text string what follows the cursor
+---@return string
+function M._expand_tabs(text)
   local column = vim.fn.virtcol('.') - 1
-  local lines = {}
-  for line in vim.gsplit(text, '\n', { plain = true }) do
-    local shape = line:gsub('([^\t]*)\t', function(before)
+  return (
+    text:gsub('([^\t]*)\t', function(before)
       column = column + vim.fn.strdisplaywidth(before)
       local width = vim.bo.tabstop - column % vim.bo.tabstop
       column = column + width
       return before .. (' '):rep(width)
     end)
-    lines[#lines + 1] = { { shape, 'InstantGhost' } }
-    column = 0
-  end
-  return lines
+  )
 end
 
 return M
