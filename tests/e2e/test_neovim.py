@@ -26,29 +26,20 @@ MODEL_S = 240.0
 Start = Callable[..., Neovim]
 
 
-def check_completed(nvim: Neovim, path: Path, keys: str) -> str:
-    """Typing `keys` shows ghost text in the cursor's row, which Tab makes the buffer's; returns that row."""
+def check_completed(nvim: Neovim, path: Path, keys: str, typed: str) -> str:
+    """`keys` make the cursor's row `typed`; ghost text goes on with it, and Tab makes that the buffer's; returns it."""
     nvim.open(path)
     nvim.keys(keys)
-    wait_until(lambda: _row_on_screen(nvim) != _row(nvim), "ghost text", MODEL_S)
-    before, shown = _row(nvim), _row_on_screen(nvim)
-    assert shown.startswith(before.rstrip())
+    wait_until(lambda: nvim.lines[nvim.cursor[0] - 1] == typed, f"{typed!r} is typed")
+    row, before = nvim.cursor[0] - 1, nvim.lines
+    wait_until(lambda: nvim.screen()[row] != typed.rstrip(), "ghost text", MODEL_S)
+    shown = nvim.screen()[row]
+    assert shown.startswith(typed)
+    assert nvim.lines == before
     nvim.keys("<Tab>")
-    wait_until(lambda: _text(nvim).splitlines()[nvim.lines.index(shown)] == shown, f"{shown!r} in the buffer")
+    wait_until(lambda: nvim.lines[row] == shown, f"{shown!r} is in the buffer")
     wait_until(lambda: _status(nvim)["accepted"] == 1, "the server is told")
     return shown
-
-
-def _row(nvim: Neovim) -> str:
-    return nvim.lines[nvim.cursor[0] - 1].rstrip()
-
-
-def _row_on_screen(nvim: Neovim) -> str:
-    return nvim.screen()[nvim.cursor[0] - 1]
-
-
-def _text(nvim: Neovim) -> str:
-    return "\n".join(nvim.lines)
 
 
 def _status(nvim: Neovim) -> dict[str, Any]:
@@ -89,7 +80,7 @@ def test_tab_puts_the_models_completion_into_the_buffer(
 ) -> None:
     path = tmp_path / "a.py"
     path.write_text("def add(a, b):\n    return\n")
-    assert check_completed(start(model_settings), path, "jA ") == "    return a + b"
+    assert check_completed(start(model_settings), path, "jA ", "    return ") == "    return a + b"
 
 
 @pytest.mark.engine
@@ -98,8 +89,7 @@ def test_cjk_before_the_cursor_and_dos_line_ends(start: Start, model_settings: d
     head = "# 二つの数の合計を返す 🎉\r\ndef 合計(左, 右):\r\n"
     path.write_bytes(f"{head}    return 左\r\n".encode())
     nvim = start(model_settings)
-    row = check_completed(nvim, path, "jjA ")
-    assert row.startswith("    return 左 ")
+    check_completed(nvim, path, "jjA ", "    return 左 ")
     nvim.keys("<Esc>:write<CR>")
     wait_until(lambda: path.read_bytes() == "".join(f"{line}\r\n" for line in nvim.lines).encode(), "the file is saved")
     assert path.read_bytes().startswith(head.encode())
