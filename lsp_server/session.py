@@ -14,6 +14,7 @@ from lsp_server.completion.line import Completer, Limits
 from lsp_server.endpoint.address import Resolve, fixed
 from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.embedded import EmbeddedEngine
+from lsp_server.endpoint.guard import open_client
 from lsp_server.endpoint.status import Status
 from lsp_server.settings import Settings, TierSettings
 
@@ -34,7 +35,7 @@ class Session:
         if self._is_embedded:
             tier = _embedded_tier(settings, tier)
             resolve = EmbeddedEngine(settings.embedded, on_status=on_status).address
-        self.endpoint = Endpoint("instant", tier, settings.endpoint, resolve, on_status)
+        self.endpoint = Endpoint("instant", tier, resolve, open_client(settings.endpoint), on_status)
         self.completer = Completer(self.endpoint, self._limits)
         self.explainer = Explainer(self.endpoint)
 
@@ -48,7 +49,8 @@ class Session:
         tokens = options.budget_tokens
         if self._is_embedded:
             tokens = min(tokens, self._settings.embedded.budget_tokens)
-        speed = self.endpoint.prefill_tokens_per_s
+        able = self.endpoint.capabilities
+        speed = able.prefill_tokens_per_s if able is not None else None
         is_slow = speed is not None and speed < SLOW_PREFILL_TOKENS_PER_S
         return Limits(
             max_lines=options.max_lines,

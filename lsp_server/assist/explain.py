@@ -7,9 +7,9 @@ import re
 from dataclasses import dataclass
 
 from cachetools import LRUCache
-from context.outline import Outline
 
 from context import Snapshot
+from context.outline import Outline
 from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.status import EndpointError
 

@@ -21,6 +21,7 @@ GRACE_S = 0.25
 
 MAX_DELAY_S = 0.15
 _DELAY_SHARE = 0.1
+_MIN_DELAY_S = 0.005
 _TOKENS_PER_LINE = 24
 
 
@@ -42,21 +43,12 @@ class Completion:
     end: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Times:
     """Where the time of one answer went: our own work up to the request, and the endpoint's share."""
 
-    started: float
-    own_ms: float = 0.0
-    endpoint: Timings | None = None
-
-    def sent(self) -> None:
-        """The request is about to leave."""
-        self.own_ms = (time.perf_counter() - self.started) * 1_000
-
-    def answered(self, timings: Timings) -> None:
-        """The endpoint's own share is known."""
-        self.endpoint = timings
+    own_ms: float
+    endpoint: Timings
 
 
 class Completer:
@@ -72,7 +64,7 @@ class Completer:
 
     async def complete(self, snapshot: Snapshot, offset: int, *, is_invoked: bool) -> Completion | None:
         """The completion at `offset`; None where nothing is to be shown. Raises Superseded."""
-        times = Times(started=time.perf_counter())
+        started = time.perf_counter()
         limits = self._limits()
         trigger = decide(snapshot, offset, look(snapshot, offset), limits.max_lines, is_invoked=is_invoked)
         with self._newest_wins(snapshot.uri):
@@ -83,7 +75,7 @@ class Completer:
             while True:
                 said, rest = self._memory.find(snapshot, offset) or (asked, "")
                 if said is None:
-                    said = asked = self._ask(snapshot, offset, trigger, limits, times)
+                    said = asked = self._ask(snapshot, offset, trigger, limits, started)
                 if said.is_done:
                     text = postprocess.refine(rest, snapshot, offset, said.trigger)
                     return None if text is None else Completion(text, offset, offset)
@@ -118,20 +110,20 @@ class Completer:
             if self._requests.get(uri) is request:
                 del self._requests[uri]
 
-    def _ask(self, snapshot: Snapshot, offset: int, trigger: Trigger, limits: Limits, times: Times) -> Said:
+    def _ask(self, snapshot: Snapshot, offset: int, trigger: Trigger, limits: Limits, started: float) -> Said:
         """A new answer; one that still runs for this document disagrees with its text by now and is closed."""
         self._close(snapshot.uri)
         said = Said.at(snapshot, offset, trigger)
         self._running[snapshot.uri] = said
-        said.task = asyncio.create_task(self._listen(said, snapshot, offset, limits, times))
+        said.task = asyncio.create_task(self._listen(said, snapshot, offset, limits, started))
         return said
 
-    async def _listen(self, said: Said, snapshot: Snapshot, offset: int, limits: Limits, times: Times) -> None:
+    async def _listen(self, said: Said, snapshot: Snapshot, offset: int, limits: Limits, started: float) -> None:
         """Fills `said` with what the model says, until it ends or nothing more of it would be shown."""
         try:
             await self._hold_off(said.trigger)
             self._memory.put(snapshot.uri, said)
-            await self._stream(said, snapshot, offset, limits, times)
+            await self._stream(said, snapshot, offset, limits, started)
         except EndpointError:
             said.update("", is_done=True)  # the endpoint has told its state
         except asyncio.CancelledError:
@@ -141,12 +133,12 @@ class Completer:
             if self._running.get(snapshot.uri) is said:
                 del self._running[snapshot.uri]
 
-    async def _stream(self, said: Said, snapshot: Snapshot, offset: int, limits: Limits, times: Times) -> None:
+    async def _stream(self, said: Said, snapshot: Snapshot, offset: int, limits: Limits, started: float) -> None:
         window = build_window(snapshot, offset, limits.budget)
         max_lines = said.trigger.max_lines
         max_tokens = min(limits.max_tokens, max(_TOKENS_PER_LINE * max_lines, 3 * _TOKENS_PER_LINE))
         stop = ("\n",) if max_lines == 1 else ()
-        times.sent()
+        own_ms = (time.perf_counter() - started) * 1_000
         raw = ""
         async with self._endpoint.complete(window, max_tokens=max_tokens, stop=stop) as answer:
             async for piece in answer:
@@ -154,15 +146,15 @@ class Completer:
                 said.update(postprocess.release(raw, window.held_back))
                 if postprocess.is_whole(said.text, snapshot, offset, said.trigger):
                     break
-        times.answered(answer.timings)
-        self.last_times = times
+        self.last_times = Times(own_ms, answer.timings)
         said.update(said.text, is_done=True)
 
     async def _hold_off(self, trigger: Trigger) -> None:
         """Waits a little where asking is slow, so that the next keystroke can come first; not when the user asked."""
-        first_token_ms = self._endpoint.first_token_ms
-        if not trigger.is_invoked and first_token_ms:
-            await asyncio.sleep(min(MAX_DELAY_S, first_token_ms / 1_000 * _DELAY_SHARE))
+        first_token_ms = (self.last_times.endpoint.first_token_ms if self.last_times else None) or 0.0
+        delay_s = min(MAX_DELAY_S, first_token_ms / 1_000 * _DELAY_SHARE)
+        if not trigger.is_invoked and delay_s > _MIN_DELAY_S:
+            await asyncio.sleep(delay_s)
 
     async def _wait(self, uri: str, said: Said) -> None:
         said.is_awaited = True

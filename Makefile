@@ -1,0 +1,46 @@
+# make try    installs everything into .venv and completes a line of this project with a local model
+# make test   installs what the tests need, checks and tests all of it, real editors included
+# make lock   renews the locks after a change of dependencies
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+.PHONY: try test check unit lock vscode clean
+
+try: $(VENV)/.installed
+	$(BIN)/instant-lsp engine fetch
+	$(BIN)/instant-lsp try
+
+test: check unit
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+unit: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest
+
+vscode:
+	cd editors/vscode && npm ci --no-audit --no-fund && npm run check && npm run package
+
+lock: $(VENV)/.installed-dev
+	$(BIN)/python -m piptools compile -q --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-header --extra embedded -o requirements.lock pyproject.toml
+	$(BIN)/python -m piptools compile -q --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-header --extra embedded --extra dev -o requirements-dev.lock pyproject.toml
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --require-hashes --only-binary :all: -r requirements.lock
+	$(PIP) install --quiet --no-deps --editable .
+	touch $@
+
+$(VENV)/.installed-dev: requirements-dev.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --quiet --require-hashes --only-binary :all: -r requirements-dev.lock
+	$(PIP) install --quiet --no-deps --editable .
+	touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) .cache artifacts build dist
