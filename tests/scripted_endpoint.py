@@ -95,6 +95,7 @@ class ScriptedEndpoint:
         self._host, self._port, self._tls = host, port, tls
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
+        self._serving: set[asyncio.Task[Any]] = set()
         self._routes = {
             "/v1/models": self._models,
             "/tokenize": self._tokenize,
@@ -127,6 +128,7 @@ class ScriptedEndpoint:
             self._server.close()
             for writer in list(self._writers):
                 writer.transport.abort()
+            await asyncio.gather(*self._serving, return_exceptions=True)
             await self._server.wait_closed()
             self._server = None
 
@@ -142,6 +144,9 @@ class ScriptedEndpoint:
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.n_connections += 1
         self._writers.add(writer)
+        if (task := asyncio.current_task()) is not None:
+            self._serving.add(task)
+            task.add_done_callback(self._serving.discard)
         writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             while (request := await _read_request(reader)) is not None:

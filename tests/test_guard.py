@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import ipaddress
 import shutil
 import ssl
@@ -10,11 +11,11 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from scripted_endpoint import Reply, ScriptedEndpoint
 
 from lsp_server.endpoint import EndpointError
 from lsp_server.endpoint.guard import is_allowed, open_client
 from lsp_server.settings import EndpointSettings
-from scripted_endpoint import Reply, ScriptedEndpoint
 
 
 async def check_reached(url: str, *answers: list[str], settings: EndpointSettings | None = None) -> httpx2.Response:
@@ -232,9 +233,14 @@ async def test_other_certificates_are_not_trusted(certificate: Path, name: str) 
 
 
 async def test_https_to_a_plain_port_is_told_plainly() -> None:
-    async with ScriptedEndpoint() as endpoint:
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
         with pytest.raises(EndpointError, match="does not answer in TLS"):
-            await check_reached(f"https://127.0.0.1:{endpoint.port}/health")
+            await check_reached(f"https://127.0.0.1:{port}/health")
 
 
 @pytest.mark.parametrize("content", [None, "no certificate"])

@@ -63,13 +63,14 @@ class Chat:
             create: Any = client.chat.completions.create
             stream = await create(
                 model=model,
-                messages=[{"role": m["role"], "content": fim.neutral(m["content"])} for m in messages],
+                messages=[dict(message) for message in messages],
                 stream=True,
                 max_tokens=max_tokens,
                 temperature=temperature,
                 top_p=top_p,
                 stop=fim.stops(None, stop) or openai.omit,
                 extra_body=dict(extra or {}),
+                extra_headers={} if address.token else {"Authorization": openai.Omit()},
             )
             async with stream:
                 yield _as_dicts(address, stream)
@@ -81,6 +82,11 @@ class Chat:
             self._openai = await asyncio.to_thread(_open, self._client, address)
             self._address = address
         return self._openai
+
+
+def neutral(messages: Sequence[Message]) -> list[Message]:
+    """The conversation with special tokens in it turned into text, so that no content can end its own turn."""
+    return [{"role": message["role"], "content": fim.neutral(message["content"])} for message in messages]
 
 
 def completion_messages(window: ContextWindow) -> list[Message]:
@@ -154,10 +160,7 @@ def _open(client: httpx2.AsyncClient, address: Address) -> openai.AsyncOpenAI:
 
     # OPENAI_LOG=debug in the environment would log whole prompts.
     logging.getLogger("openai").setLevel(logging.WARNING)
-    absent = openai.Omit()
-    headers: dict[str, Any] = {"OpenAI-Organization": absent, "OpenAI-Project": absent}
-    if not address.token:
-        headers["Authorization"] = absent
+    headers: Any = {"OpenAI-Organization": openai.Omit(), "OpenAI-Project": openai.Omit()}
     return openai.AsyncOpenAI(
         base_url=address.url,
         api_key=address.token or "none",

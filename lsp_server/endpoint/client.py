@@ -25,7 +25,7 @@ from lsp_server.endpoint import fim, wire
 from lsp_server.endpoint.address import Address, Resolve
 from lsp_server.endpoint.answer import Answer, Cut, Deadlines, Timings, answering
 from lsp_server.endpoint.backoff import Backoff
-from lsp_server.endpoint.chat import Chat, Message, Unfenced, completion_messages
+from lsp_server.endpoint.chat import Chat, Message, Unfenced, completion_messages, neutral
 from lsp_server.endpoint.probe import Capabilities, completion_body, prefill_tokens_per_s, probe, usage_options
 from lsp_server.endpoint.status import EndpointError, State, Status
 from lsp_server.settings import TierSettings
@@ -104,7 +104,9 @@ class Endpoint:
         """The model's reply to a conversation; raises EndpointError. Special tokens in it lose their meaning."""
 
         def ask(served: _Served) -> tuple[_Events, Cut | None]:
-            return self._reply(served, messages, max_tokens=max_tokens, temperature=temperature, top_p=top_p), None
+            return self._reply(
+                served, neutral(messages), max_tokens=max_tokens, temperature=temperature, top_p=top_p
+            ), None
 
         return self._asked(ask, self._tier.first_token_ms)
 

@@ -56,7 +56,9 @@ def parse(value: bytes) -> dict[str, Any]:
         found = None
     if not isinstance(found, dict):
         # The value itself may hold text of a file, so it is neither quoted nor chained.
-        raise EndpointError("bad_answer", "The endpoint sent something that is not JSON: is it OpenAI-compatible?")
+        raise EndpointError(
+            "bad_answer", "The endpoint sent something that is not JSON: check that it is OpenAI-compatible."
+        )
     return found
 
 
