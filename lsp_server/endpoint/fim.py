@@ -188,8 +188,9 @@ class SpecialCut:
     """Ends a streamed answer at the first special token, also when its text arrives in pieces."""
 
     def __init__(self, tokens: tuple[str, ...]) -> None:
-        self._tokens = tokens
         self._pattern = re.compile("|".join(map(re.escape, tokens)))
+        self._begun = frozenset(token[:n] for token in tokens for n in range(1, len(token)))
+        self._n_longest = max(map(len, self._begun), default=0)
         self._held = ""
         self.is_done = False
 
@@ -199,7 +200,8 @@ class SpecialCut:
         if found := self._pattern.search(text):
             self.is_done, self._held = True, ""
             return text[: found.start()]
-        n_held = max((_n_begun(text, token) for token in self._tokens), default=0)
+        longest_first = range(min(len(text), self._n_longest), 0, -1)
+        n_held = next((n for n in longest_first if text[len(text) - n :] in self._begun), 0)
         self._held = text[len(text) - n_held :]
         return text[: len(text) - n_held]
 
@@ -207,11 +209,6 @@ class SpecialCut:
         """What was held back in vain."""
         text, self._held = self._held, ""
         return text
-
-
-def _n_begun(text: str, token: str) -> int:
-    """Length of the longest end of `text` with which `token` begins."""
-    return next((n for n in range(min(len(text), len(token) - 1), 0, -1) if text.endswith(token[:n])), 0)
 
 
 def _files(form: FimFormat, window: ContextWindow) -> str:

@@ -60,6 +60,8 @@ for _name in ("httpx2", "httpcore2"):
 
 async def resolve_name(host: str, port: int) -> list[str]:
     """Addresses by the system's resolver, which also reads spellings such as 2130706433 and 0177.0.0.1."""
+    if _is_address(host):
+        return [host]
     found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     return list(dict.fromkeys(str(entry[4][0]) for entry in found))
 
@@ -236,6 +238,14 @@ def _refusal(host: str, ip: _Ip) -> EndpointError:
         f"{place} is outside the private networks: to allow it, add its network to endpoint.allowed_networks "
         "or its name to endpoint.allowed_hosts in your own settings.",
     )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        _ip(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _ip(address: str) -> _Ip:
