@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import socket
 import subprocess
@@ -194,7 +195,7 @@ def _npm(tools: Tools, folder: Path, *args: str) -> None:
 def _run(command: Sequence[str | Path], *, cwd: Path, environ: Mapping[str, str] | None = None) -> None:
     done = subprocess.run(command, cwd=cwd, env=environ, capture_output=True, text=True, check=False)
     if done.returncode:
-        raise EditorError(f"{Path(command[-1]).name} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
+        raise EditorError(f"{shlex.join(map(str, command))} failed:\n{done.stdout[-3000:]}\n{done.stderr[-3000:]}")
 
 
 def _free_port() -> int:
