@@ -40,9 +40,3 @@ class Snapshot:
             end = len(self.text)
         carriage = self.text.find("\r", offset, end)
         return end if carriage < 0 else carriage
-
-    @property
-    def eol(self) -> str:
-        """The line break this document uses, by its first one."""
-        first = self.text.find("\n")
-        return "\r\n" if first > 0 and self.text[first - 1] == "\r" else "\n"

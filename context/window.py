@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from context.document import Snapshot
+from context.outline import Outline, Span
 
 BYTES_PER_TOKEN = 3.5
 """Estimate for source code; exact counting costs milliseconds and belongs off the hot path."""
@@ -17,6 +18,8 @@ BYTES_PER_TOKEN = 3.5
 SNAP_LINES = 64
 _CHARS_PER_LINE = 40
 _SUFFIX_SHARE = 0.25
+_HEAD_SHARE = 0.15
+_BLANK_CHARS = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,13 +65,27 @@ def n_tokens(text: str) -> int:
 
 
 def build_window(
-    snapshot: Snapshot, offset: int, budget: Budget, *, snippets: tuple[Snippet, ...] = ()
+    snapshot: Snapshot,
+    offset: int,
+    budget: Budget,
+    *,
+    outline: Outline | None = None,
+    snippets: tuple[Snippet, ...] = (),
 ) -> ContextWindow:
-    """The window around `offset`: the suffix's share first, all the rest for the prefix."""
+    """The window around `offset`: the suffix's share first, all the rest for the prefix.
+
+    Where the prefix does not reach the file's beginning, the imports and the headers of the scopes
+    around the cursor, as far as `outline` knows them, stand in for what is left out.
+    """
     n_suffix = budget.suffix_tokens if budget.suffix_tokens is not None else int(budget.tokens * _SUFFIX_SHARE)
     suffix = snapshot.text[offset : _suffix_end(snapshot.text, offset, n_suffix)]
-    start = _snapped_start(snapshot, offset, max(16, budget.tokens - n_tokens(suffix)))
-    prefix = _with_lf(snapshot.text[start:offset])
+    n_prefix = max(16, budget.tokens - n_tokens(suffix))
+    start = _snapped_start(snapshot, offset, n_prefix)
+    head = ""
+    if start and outline is not None:
+        start = _snapped_start(snapshot, offset, int(n_prefix * (1 - _HEAD_SHARE)))
+        head = _head(snapshot.text, outline, start, offset, int(n_prefix * _HEAD_SHARE))
+    prefix = _with_lf(head + snapshot.text[start:offset])
     held_back = prefix[-1] if prefix[-1:] in (" ", "\t") else ""
     return ContextWindow(
         path=snapshot.path,
@@ -78,6 +95,40 @@ def build_window(
         held_back=held_back,
         snippets=snippets,
     )
+
+
+def _head(text: str, outline: Outline, start: int, offset: int, budget_tokens: int) -> str:
+    """Whole lines from before `start`: imports, then the headers of the scopes that hold `offset`."""
+    spans = [*outline.imports, *_headers(text, outline, offset)]
+    left = int(budget_tokens * BYTES_PER_TOKEN)
+    lines: list[str] = []
+    for begin, end in spans:
+        piece = text[text.rfind("\n", 0, begin) + 1 : text.find("\n", end) + 1]
+        left -= len(piece)
+        if left < 0:
+            break
+        if end <= start:
+            lines.append(piece)
+    return "".join(lines)
+
+
+def _headers(text: str, outline: Outline, offset: int) -> list[Span]:
+    """The headers of the scopes around `offset`; a scope also holds the deeper blank line under its last statement."""
+    before = text[max(0, offset - _BLANK_CHARS) : offset]
+    last = offset - len(before) + len(before.rstrip())
+    indent = _indent(text, offset)
+    return [
+        Span(scope.start, scope.header_end)
+        for scope in outline.enclosing(last)
+        if _indent(text, scope.start) < indent
+    ]
+
+
+def _indent(text: str, offset: int) -> int:
+    """Blank characters at the beginning of the line of `offset`."""
+    start = text.rfind("\n", 0, offset) + 1
+    line = text[start : start + _BLANK_CHARS].split("\n", 1)[0]
+    return len(line) - len(line.lstrip())
 
 
 def _suffix_end(text: str, offset: int, budget_tokens: int) -> int:

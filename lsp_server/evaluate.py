@@ -10,6 +10,8 @@ from typing import Any
 import orjson
 
 from context import Budget, Snapshot, build_window
+from context.languages import find
+from context.outline import IncrementalTree
 from context.syntax import look
 from lsp_server.completion.postprocess import refine
 from lsp_server.completion.trigger import Trigger, decide
@@ -39,7 +41,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _context(case: dict[str, Any]) -> dict[str, Any]:
     """`prompt` is all that would be sent, without the marks of a fill-in-the-middle format."""
     snapshot, offset = _snapshot(case, case["text_before"], case["text_after"])
-    window = build_window(snapshot, offset, Budget(int(case["budget"])))
+    language = find(snapshot.language)
+    outline = IncrementalTree(language, snapshot.text.encode()).outline() if language else None
+    window = build_window(snapshot, offset, Budget(int(case["budget"])), outline=outline)
     snippets = "".join(f"{snippet.path}\n{snippet.text}\n" for snippet in window.snippets)
     return {"prompt": f"{snippets}{window.prefix}{window.held_back}{window.suffix}"}
 

@@ -84,7 +84,7 @@ class InstantServer(LanguageServer):
         """Makes the session for the settings as they are now, in place of the one before."""
         from lsp_server.session import Session  # noqa: PLC0415  brings the HTTP client, after `initialize`
 
-        before, self.session = self.session, Session(self.settings, self.show_status)
+        before, self.session = self.session, Session(self.settings, self.syntax.outline, self.show_status)
         self._is_ready.set()
         if before is not None:
             await before.aclose()

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from context import Budget
+from context.outline import Outline
 from lsp_server.assist.explain import Explainer
 from lsp_server.completion.line import Completer, Limits
 from lsp_server.endpoint.address import Resolve, fixed
@@ -27,7 +28,9 @@ SHORT_SUFFIX_TOKENS = 48
 class Session:
     """The instant tier's endpoint and what is asked of it."""
 
-    def __init__(self, settings: Settings, on_status: Callable[[Status], None]) -> None:
+    def __init__(
+        self, settings: Settings, outline: Callable[[str], Outline | None], on_status: Callable[[Status], None]
+    ) -> None:
         self._settings = settings
         tier = settings.endpoint.instant
         self._is_embedded = tier.url is None and settings.embedded.enabled
@@ -36,7 +39,7 @@ class Session:
             tier = _embedded_tier(settings, tier)
             resolve = EmbeddedEngine(settings.embedded, on_status=on_status).address
         self.endpoint = Endpoint("instant", tier, resolve, open_client(settings.endpoint), on_status)
-        self.completer = Completer(self.endpoint, self._limits)
+        self.completer = Completer(self.endpoint, self._limits, outline)
         self.explainer = Explainer(self.endpoint)
 
     async def aclose(self) -> None:

@@ -33,6 +33,7 @@ EXAMPLE_LINE = "start = self.text.rfind("
 
 _WAIT_S = 180.0
 _SHOWN_LINES = 14
+_N_HOVERS = 6
 
 
 class TryError(Exception):
@@ -233,8 +234,11 @@ class _Client:
         end = offset
         while end and not snapshot.text[end - 1].isalnum():
             end -= 1
-        answer = self._at("textDocument/hover", snapshot, end, {})
-        return answer["contents"]["value"] if answer else None
+        for _ in range(_N_HOVERS):  # one that came too late is remembered and answers the next hover
+            answer = self._at("textDocument/hover", snapshot, end, {})
+            if answer:
+                return str(answer["contents"]["value"])
+        return None
 
     def request(self, method: str, params: Any) -> Any:
         """The result of a request; raises TryError when the server says no or ends."""

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from marks import at_cursor
 
 from context import Budget, ContextWindow, build_window
+from context.languages import find
+from context.outline import IncrementalTree
 from context.window import BYTES_PER_TOKEN, n_tokens
 
 
@@ -77,6 +79,18 @@ def test_a_line_longer_than_the_budget_is_cut() -> None:
 def test_line_breaks_are_shown_to_the_model_as_it_knows_them() -> None:
     window = check_window("a = 1\r\nb = <|>\r\nc = 3\r\n", 2_048)
     assert (window.prefix, window.suffix) == ("a = 1\nb =", "\nc = 3\n")
+
+
+def test_imports_and_headers_stand_in_for_what_does_not_fit() -> None:
+    body = "\n".join(f"        total += self.step_{i}({i})" for i in range(400))
+    header = "class Wheel(Round):\n    def turn(self, times: int) -> float:\n"
+    snapshot, offset = at_cursor(f"import os\nfrom math import pi\n\n\n{header}{body}\n        <|>\n")
+    language = find("python")
+    assert language is not None
+    outline = IncrementalTree(language, snapshot.text.encode()).outline()
+    head, _, rest = build_window(snapshot, offset, Budget(700), outline=outline).prefix.partition("        total")
+    assert head == f"import os\nfrom math import pi\n{header}"
+    assert rest.endswith("self.step_399(399)\n       ")
 
 
 @given(

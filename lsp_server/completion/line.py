@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-from context import Budget, Snapshot, build_window
+from context import Budget, ContextWindow, Snapshot, build_window
+from context.outline import Outline
 from context.syntax import look
 from lsp_server.completion import Superseded, postprocess
 from lsp_server.completion.cache import Memory, Said
@@ -23,6 +24,7 @@ MAX_DELAY_S = 0.15
 _DELAY_SHARE = 0.1
 _MIN_DELAY_S = 0.005
 _TOKENS_PER_LINE = 24
+_MIN_TOKENS = 72
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,9 +56,12 @@ class Times:
 class Completer:
     """Answers the completion requests of all documents from what the model said, is saying, or is asked to say."""
 
-    def __init__(self, endpoint: Endpoint, limits: Callable[[], Limits]) -> None:
+    def __init__(
+        self, endpoint: Endpoint, limits: Callable[[], Limits], outline: Callable[[str], Outline | None]
+    ) -> None:
         self._endpoint = endpoint
         self._limits = limits
+        self._outline = outline
         self._memory = Memory()
         self._requests: dict[str, _Request] = {}
         self._running: dict[str, Said] = {}
@@ -71,11 +76,12 @@ class Completer:
             if trigger is None:
                 self._close(snapshot.uri)
                 return None
+            question = _Question(snapshot, offset, trigger, limits, started)
             asked: Said | None = None
             while True:
                 said, rest = self._memory.find(snapshot, offset) or (asked, "")
                 if said is None:
-                    said = asked = self._ask(snapshot, offset, trigger, limits, started)
+                    said = asked = self._ask(question)
                 if said.is_done:
                     text = postprocess.refine(rest, snapshot, offset, said.trigger)
                     return None if text is None else Completion(text, offset, offset)
@@ -110,20 +116,27 @@ class Completer:
             if self._requests.get(uri) is request:
                 del self._requests[uri]
 
-    def _ask(self, snapshot: Snapshot, offset: int, trigger: Trigger, limits: Limits, started: float) -> Said:
+    def _ask(self, question: _Question) -> Said:
         """A new answer; one that still runs for this document disagrees with its text by now and is closed."""
-        self._close(snapshot.uri)
-        said = Said.at(snapshot, offset, trigger)
-        self._running[snapshot.uri] = said
-        said.task = asyncio.create_task(self._listen(said, snapshot, offset, limits, started))
+        uri = question.snapshot.uri
+        self._close(uri)
+        said = Said.at(question.snapshot, question.offset, question.trigger)
+        self._running[uri] = said
+        said.task = asyncio.create_task(self._listen(said, question))
         return said
 
-    async def _listen(self, said: Said, snapshot: Snapshot, offset: int, limits: Limits, started: float) -> None:
+    async def _listen(self, said: Said, question: _Question) -> None:
         """Fills `said` with what the model says, until it ends or nothing more of it would be shown."""
+        snapshot = question.snapshot
         try:
-            await self._hold_off(said.trigger)
+            outline = self._outline(snapshot.uri)
+            window = build_window(snapshot, question.offset, question.limits.budget, outline=outline)
+            own_ms = (time.perf_counter() - question.started) * 1_000
+            await self._hold_off(question.trigger)
             self._memory.put(snapshot.uri, said)
-            await self._stream(said, snapshot, offset, limits, started)
+            timings = await self._stream(said, question, window)
+            self.last_times = Times(own_ms, timings)
+            said.update(said.text, is_done=True)
         except EndpointError:
             said.update("", is_done=True)  # the endpoint has told its state
         except asyncio.CancelledError:
@@ -133,21 +146,19 @@ class Completer:
             if self._running.get(snapshot.uri) is said:
                 del self._running[snapshot.uri]
 
-    async def _stream(self, said: Said, snapshot: Snapshot, offset: int, limits: Limits, started: float) -> None:
-        window = build_window(snapshot, offset, limits.budget)
-        max_lines = said.trigger.max_lines
-        max_tokens = min(limits.max_tokens, max(_TOKENS_PER_LINE * max_lines, 3 * _TOKENS_PER_LINE))
+    async def _stream(self, said: Said, question: _Question, window: ContextWindow) -> Timings:
+        """Asks the endpoint, and leaves its answer as soon as nothing more of it would be shown."""
+        max_lines = question.trigger.max_lines
+        max_tokens = min(question.limits.max_tokens, max(_TOKENS_PER_LINE * max_lines, _MIN_TOKENS))
         stop = ("\n",) if max_lines == 1 else ()
-        own_ms = (time.perf_counter() - started) * 1_000
         raw = ""
         async with self._endpoint.complete(window, max_tokens=max_tokens, stop=stop) as answer:
             async for piece in answer:
                 raw += piece
                 said.update(postprocess.release(raw, window.held_back))
-                if postprocess.is_whole(said.text, snapshot, offset, said.trigger):
+                if postprocess.is_whole(said.text, question.snapshot, question.offset, question.trigger):
                     break
-        self.last_times = Times(own_ms, answer.timings)
-        said.update(said.text, is_done=True)
+        return answer.timings
 
     async def _hold_off(self, trigger: Trigger) -> None:
         """Waits a little where asking is slow, so that the next keystroke can come first; not when the user asked."""
@@ -174,6 +185,17 @@ class Completer:
         said = self._running.pop(uri, None)
         if said is not None and said.task is not None:
             said.task.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is asked of the model, as it was when the request arrived; `started` is its time."""
+
+    snapshot: Snapshot
+    offset: int
+    trigger: Trigger
+    limits: Limits
+    started: float
 
 
 @dataclass(slots=True, eq=False)

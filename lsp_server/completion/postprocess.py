@@ -58,14 +58,14 @@ def is_whole(text: str, snapshot: Snapshot, offset: int, trigger: Trigger) -> bo
 
 
 def refine(text: str, snapshot: Snapshot, offset: int, trigger: Trigger) -> str | None:
-    """The text to insert at `offset`, with the document's line breaks; None where nothing is worth showing."""
+    """The text to insert at `offset`, its line breaks \\n as editors want it; None where nothing is worth showing."""
     around = _Around.of(snapshot, offset)
     kept, _ = _cut(_FENCE.sub("", text), around, trigger, is_last_line_whole=True)
     kept = _without_what_follows(kept, around.rest)
     kept = "\n".join(line.rstrip() for line in kept.split("\n")).rstrip()
     if not kept.strip() or _repeats_neighbour(kept, around):
         return None
-    return kept.replace("\n", snapshot.eol)
+    return kept
 
 
 def _cut(text: str, around: _Around, trigger: Trigger, *, is_last_line_whole: bool) -> tuple[str, bool]:
@@ -124,9 +124,9 @@ def _without_what_follows(text: str, rest: str) -> str:
         tail = text[unmatched:].rstrip()
         if following.startswith(tail) or tail.startswith(following):
             return text[:unmatched]
-    if following[0] not in _PAIRS and text.rstrip().endswith(following):
-        return text.rstrip()[: -len(following)]
-    return text
+    cut = text.rstrip().removesuffix(following)
+    # Where it is said twice, which one is meant cannot be told.
+    return text if following[0] in _PAIRS or cut.rstrip().endswith(following) else cut
 
 
 def _first_unmatched_closer(text: str) -> int | None:
