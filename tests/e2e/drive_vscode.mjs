@@ -102,6 +102,19 @@ async function completeAndAccept(page) {
   step("accepted and saved");
 }
 
+/** Opens the status bar item's menu and restarts the server from it. */
+async function restartFromMenu(page) {
+  await page.locator(".statusbar-item", { hasText: "Instant:" }).click();
+  const entries = page.locator(".quick-input-list .monaco-list-row .label-name");
+  await entries.first().waitFor();
+  seen.menu = (await entries.allInnerTexts()).map((text) => text.trim());
+  await picture(page, "menu");
+  await page.keyboard.type("Restart Server");
+  await page.keyboard.press("Enter");
+  await untilStatus(page, "starting");
+  await untilStatus(page, "ready");
+}
+
 /** Kills the server under this session's own home, and waits until the extension has started it again. */
 async function crashServer(page) {
   const pids = readdirSync("/proc").filter((name) => /^\d+$/.test(name) && isOurServer(name));
@@ -163,6 +176,7 @@ async function main() {
     const page = await openWorkbench(browser);
     await missingServer(page);
     await completeAndAccept(page);
+    await restartFromMenu(page);
     await crashServer(page);
     seen.notifications = await page.locator(".notification-toast").allInnerTexts();
   } finally {

@@ -59,6 +59,10 @@ def test_the_models_completion_is_right(seen: Seen) -> None:
     assert add(2, 3) == 5
 
 
+def test_the_status_bar_item_opens_a_menu(seen: Seen) -> None:
+    assert seen.menu == ["Restart Server", "Show Log", "Open Settings"]
+
+
 def test_a_server_that_crashed_is_started_again(seen: Seen) -> None:
     assert seen.crashed == "Instant: starting. The server stopped and is being restarted."
 

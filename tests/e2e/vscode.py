@@ -68,6 +68,7 @@ class Seen:
     missing: str
     ready: str
     ghost: str
+    menu: Sequence[str]
     crashed: str
     notifications: Sequence[str]
     saved: str
@@ -112,8 +113,8 @@ def run_session(
 ) -> Seen:
     """One session: the server is missing at first, then found; `keys` and `typed` go to a.py, which holds `text`.
 
-    The ghost text is accepted by Tab and the file saved; at last the server is killed, and has to come back.
-    `environ` is all the environment the server is given.
+    The ghost text is accepted by Tab and the file saved; then the server is restarted from the menu, then killed,
+    and has to come back both times. `environ` is all the environment the server is given.
     """
     file = folder / "workspace" / "a.py"
     file.parent.mkdir(parents=True)
