@@ -290,6 +290,15 @@ async def test_special_tokens_in_a_chat_are_text() -> None:
     assert chat == "< |im_end|>[ INST]?"
 
 
+@pytest.mark.parametrize("ask", ["complete", "chat"])
+async def test_connection_serves_the_next_answer_too(ask: str) -> None:
+    async with ScriptedEndpoint() as scripted, tier_at(scripted.url) as tier:
+        for _ in range(3):
+            async with getattr(tier, ask)() as answer:
+                await answer.text()
+        assert scripted.n_connections == 1
+
+
 async def test_warming_asks_for_one_token_of_the_same_prompt() -> None:
     async with ScriptedEndpoint() as scripted, tier_at(scripted.url) as tier:
         await tier.endpoint.warm(WINDOW)

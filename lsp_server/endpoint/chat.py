@@ -42,6 +42,12 @@ class Chat:
         self._openai: openai.AsyncOpenAI | None = None
         self._address: Address | None = None
 
+    async def prepare(self, address: Address) -> None:
+        """Loads `openai` for the address, so that no deadline has to pay for it."""
+        if self._openai is None or self._address != address:
+            self._openai = await asyncio.to_thread(_open, self._client, address)
+            self._address = address
+
     @asynccontextmanager
     async def events(
         self,
@@ -56,11 +62,13 @@ class Chat:
         extra: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """Events of a streamed answer, as dicts. Leaving the block closes the connection; raises EndpointError."""
-        client = await self._opened(address)
-        import openai  # noqa: PLC0415  loaded by _opened, in a thread
+        await self.prepare(address)
+        import openai  # noqa: PLC0415  loaded by then
+
+        assert self._openai is not None
 
         try:
-            create: Any = client.chat.completions.create
+            create: Any = self._openai.chat.completions.create
             stream = await create(
                 model=model,
                 messages=[dict(message) for message in messages],
@@ -76,12 +84,6 @@ class Chat:
                 yield _as_dicts(address, stream)
         except openai.APIError as error:
             raise _endpoint_error(address, error) from None
-
-    async def _opened(self, address: Address) -> openai.AsyncOpenAI:
-        if self._openai is None or self._address != address:
-            self._openai = await asyncio.to_thread(_open, self._client, address)
-            self._address = address
-        return self._openai
 
 
 def neutral(messages: Sequence[Message]) -> list[Message]:

@@ -13,7 +13,7 @@ Leaving the block early, or cancelling it, closes the connection, and with that 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -39,7 +39,7 @@ _FORGET = ("no_model", "unreachable")
 _WAIT = ("unreachable", "overloaded", "limited")
 _Served = tuple[Address, Capabilities]
 _Events = AbstractAsyncContextManager[AsyncIterator[dict[str, Any]]]
-_Ask = Callable[[_Served], tuple[_Events, Cut | None]]
+_Ask = Callable[[_Served], Awaitable[tuple[_Events, Cut | None]]]
 
 
 class Endpoint:
@@ -93,8 +93,8 @@ class Endpoint:
         At most four stop strings reach the endpoint, the caller's first.
         """
 
-        def ask(served: _Served) -> tuple[_Events, Cut | None]:
-            return self._completion(served, window, max_tokens, stop)
+        async def ask(served: _Served) -> tuple[_Events, Cut | None]:
+            return await self._completion(served, window, max_tokens, stop)
 
         return self._asked(ask, self._tier.first_token_ms)
 
@@ -103,8 +103,8 @@ class Endpoint:
     ) -> AbstractAsyncContextManager[Answer]:
         """The model's reply to a conversation; raises EndpointError. Special tokens in it lose their meaning."""
 
-        def ask(served: _Served) -> tuple[_Events, Cut | None]:
-            return self._reply(
+        async def ask(served: _Served) -> tuple[_Events, Cut | None]:
+            return await self._reply(
                 served, neutral(messages), max_tokens=max_tokens, temperature=temperature, top_p=top_p
             ), None
 
@@ -116,8 +116,8 @@ class Endpoint:
         Waits up to the total deadline, since a first prompt may take a slow machine long; never raises.
         """
 
-        def ask(served: _Served) -> tuple[_Events, Cut | None]:
-            return self._completion(served, window, 1, ())
+        async def ask(served: _Served) -> tuple[_Events, Cut | None]:
+            return await self._completion(served, window, 1, ())
 
         try:
             async with self._asked(ask, self._tier.total_ms) as answer:
@@ -162,7 +162,7 @@ class Endpoint:
 
     async def _opened_once(self, stack: AsyncExitStack, ask: _Ask, first_token_ms: int) -> Answer:
         served = await self._prepared()
-        events, cut = ask(served)
+        events, cut = await ask(served)
         deadlines = Deadlines.starting_now(first_token_ms, self._tier.total_ms)
         return await stack.enter_async_context(answering(events, served[0], deadlines, cut))
 
@@ -182,6 +182,8 @@ class Endpoint:
         try:
             address = await self._resolve()
             able = await probe(self._client, address, self._tier)
+            if able.mode == "chat":
+                await self._chat.prepare(address)
         except EndpointError as error:
             self._fail(error)
             raise
@@ -239,17 +241,17 @@ class Endpoint:
             self.status = Status(state, message, self.status.tier, model)
             self._on_status(self.status)
 
-    def _completion(
+    async def _completion(
         self, served: _Served, window: ContextWindow, max_tokens: int, stop: tuple[str, ...]
     ) -> tuple[_Events, Cut | None]:
         address, able = served
         if able.fim_format is None:
             messages = completion_messages(window)
-            return self._reply(served, messages, max_tokens=max_tokens, stop=stop), Unfenced()
+            return await self._reply(served, messages, max_tokens=max_tokens, stop=stop), Unfenced()
         body = completion_body(able, able.fim_format, window, max_tokens=max_tokens, stop=stop)
         return wire.completion_events(self._client, address, body), fim.SpecialCut(able.fim_format.special)
 
-    def _reply(
+    async def _reply(
         self,
         served: _Served,
         messages: Sequence[Message],
@@ -260,6 +262,7 @@ class Endpoint:
         stop: tuple[str, ...] = (),
     ) -> _Events:
         address, able = served
+        await self._chat.prepare(address)
         return self._chat.events(
             address,
             able.model,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable
+import asyncio
+import contextlib
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from typing import Any
 
 import orjson
@@ -11,6 +13,8 @@ from lsp_server.endpoint.status import EndpointError
 
 MAX_LINE_BYTES = 1_000_000
 """A single event is a token or a usage report; a longer line is no event stream."""
+
+DRAIN_TIMEOUT_S = 0.05
 
 
 class LineReader:
@@ -38,9 +42,11 @@ class LineReader:
 async def events(chunks: AsyncIterable[bytes]) -> AsyncGenerator[dict[str, Any]]:
     """The JSON objects of a stream, until `[DONE]` or its end; raises EndpointError for anything else."""
     reader = LineReader()
-    async for chunk in chunks:
+    rest = aiter(chunks)
+    async for chunk in rest:
         for value in reader.feed(chunk):
             if value == b"[DONE]":
+                await _drain(rest)
                 return
             yield parse(value)
     for value in reader.close():
@@ -60,6 +66,14 @@ def parse(value: bytes) -> dict[str, Any]:
             "bad_answer", "The endpoint sent something that is not JSON: check that it is OpenAI-compatible."
         )
     return found
+
+
+async def _drain(rest: AsyncIterator[bytes]) -> None:
+    """Reads the end of the body that follows `[DONE]` at once, so that the connection can serve again."""
+    with contextlib.suppress(TimeoutError, EndpointError):
+        async with asyncio.timeout(DRAIN_TIMEOUT_S):
+            async for _ in rest:
+                pass
 
 
 def _data(line: bytes) -> bytes | None:
