@@ -90,7 +90,7 @@ class InstantServer(LanguageServer):
             await before.aclose()
         for problem in self.problems:
             self.tell(types.MessageType.Warning, str(problem))
-        await self.session.endpoint.prepare()
+        await self.session.prepare()
 
     async def ready_session(self) -> Session:
         """The session; waits for it in the first moments after `initialized`."""
@@ -139,8 +139,11 @@ class InstantServer(LanguageServer):
     def _opened(self, uri: str) -> None:
         snapshot = self.documents.snapshot(uri)
         self.syntax.open(uri, snapshot.language, snapshot.text)
-        if self.session is not None:
-            self.spawn(self.session.endpoint.prepare())
+        self.spawn(self._prepare(snapshot))
+
+    async def _prepare(self, snapshot: Snapshot) -> None:
+        session = await self.ready_session()
+        await session.prepare(None if self.is_refused(snapshot) else snapshot)
 
     def _closed(self, uri: str) -> None:
         self.syntax.close(uri)
@@ -160,8 +163,12 @@ def initialize(ls: InstantServer, params: types.InitializeParams) -> None:
 
 async def initialized(ls: InstantServer, params: types.InitializedParams) -> None:
     """The client listens now: its settings are asked for and the endpoint is looked at."""
-    await ls.pull_settings()
-    await ls.start()
+    try:
+        await ls.pull_settings()
+        await ls.start()
+    except Exception as error:
+        ls.show_status(Status("down", f"The server could not start: {where(error)}; its log has more."))
+        raise
 
 
 async def did_change_configuration(ls: InstantServer, params: types.DidChangeConfigurationParams) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from context import Budget
+from context import Budget, Snapshot
 from context.outline import Outline
 from lsp_server.assist.explain import Explainer
 from lsp_server.completion.line import Completer, Limits
@@ -41,6 +41,12 @@ class Session:
         self.endpoint = Endpoint("instant", tier, resolve, open_client(settings.endpoint), on_status)
         self.completer = Completer(self.endpoint, self._limits, outline)
         self.explainer = Explainer(self.endpoint)
+
+    async def prepare(self, snapshot: Snapshot | None = None) -> None:
+        """Connects to the endpoint; the local engine, whose prompts are slow, also reads the opened document."""
+        await self.endpoint.prepare()
+        if snapshot is not None and self._is_embedded and self.endpoint.capabilities is not None:
+            self.completer.warm(snapshot)
 
     async def aclose(self) -> None:
         """Closes every connection; the local engine is shared and ends by itself when nobody uses it."""

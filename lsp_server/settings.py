@@ -66,6 +66,9 @@ class TierSettings(_Section):
 class ThinkingTierSettings(TierSettings):
     """The stronger, slower tier, asked only when the user wants it."""
 
+    url: str | None = _option(
+        None, "Base URL of the stronger, slower model's endpoint, ending in /v1. No feature asks this tier yet."
+    )
     first_token_ms: int = _option(
         60_000, "Milliseconds to wait for the first token before giving up.", ge=50, le=600_000
     )
@@ -112,10 +115,10 @@ class EmbeddedSettings(_Section):
     threads: int = _option(0, "Threads of the engine; 0 means one less than the machine's cores.", ge=0, le=256)
     idle_minutes: int = _option(15, "Minutes without use after which the engine stops.", ge=1, le=1_440)
     budget_tokens: int = _option(
-        700, "Prompt tokens per completion on the local engine, whose prompts are slow.", ge=64, le=16_384
+        400, "Prompt tokens per completion on the local engine, whose prompts are slow.", ge=64, le=16_384
     )
     first_token_ms: int = _option(30_000, "Milliseconds to wait for the local engine's first token.", ge=50, le=600_000)
-    total_ms: int = _option(60_000, "Milliseconds one answer of the local engine may take.", ge=100, le=3_600_000)
+    total_ms: int = _option(90_000, "Milliseconds one answer of the local engine may take.", ge=100, le=3_600_000)
 
 
 class CompletionSettings(_Section):

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from context import Budget, ContextWindow, Snapshot, build_window
 from context.outline import Outline
 from context.syntax import look
+from context.window import n_tokens
 from lsp_server.completion import Superseded, postprocess
 from lsp_server.completion.cache import Memory, Said
 from lsp_server.completion.trigger import Trigger, decide
@@ -65,6 +66,7 @@ class Completer:
         self._memory = Memory()
         self._requests: dict[str, _Request] = {}
         self._running: dict[str, Said] = {}
+        self._warming: asyncio.Task[None] | None = None
         self.last_times: Times | None = None
 
     async def complete(self, snapshot: Snapshot, offset: int, *, is_invoked: bool) -> Completion | None:
@@ -87,6 +89,14 @@ class Completer:
                     return None if text is None else Completion(text, offset, offset)
                 await self._wait(snapshot.uri, said)
 
+    def warm(self, snapshot: Snapshot) -> None:
+        """Lets the endpoint read a document that fits a prompt, so that its first completion need not wait for that."""
+        budget = self._limits().budget
+        if snapshot.text and n_tokens(snapshot.text) < budget.tokens:
+            window = build_window(snapshot, len(snapshot.text), budget)
+            self._cool()
+            self._warming = asyncio.create_task(self._endpoint.warm(window))
+
     def forget(self, uri: str) -> None:
         """Drops all that is known of a closed document."""
         self._close(uri)
@@ -94,6 +104,7 @@ class Completer:
 
     def close(self) -> None:
         """Closes every running answer."""
+        self._cool()
         for uri in list(self._running):
             self._close(uri)
 
@@ -119,6 +130,7 @@ class Completer:
     def _ask(self, question: _Question) -> Said:
         """A new answer; one that still runs for this document disagrees with its text by now and is closed."""
         uri = question.snapshot.uri
+        self._cool()
         self._close(uri)
         said = Said.at(question.snapshot, question.offset, question.trigger)
         self._running[uri] = said
@@ -175,6 +187,12 @@ class Completer:
             said.is_awaited = False
             asyncio.get_running_loop().call_later(GRACE_S, self._close_unless_awaited, uri, said)
             raise
+
+    def _cool(self) -> None:
+        """Stops a warm-up: what was read so far stays in the endpoint's prefix cache."""
+        if self._warming is not None:
+            self._warming.cancel()
+            self._warming = None
 
     def _close_unless_awaited(self, uri: str, said: Said) -> None:
         if not said.is_awaited and self._running.get(uri) is said:
