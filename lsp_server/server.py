@@ -21,7 +21,7 @@ from context.document import Snapshot
 from context.secrets import is_refused
 from lsp_server import __version__
 from lsp_server.completion import Superseded
-from lsp_server.documents import Documents
+from lsp_server.documents import Documents, NotOpenError
 from lsp_server.endpoint.status import Status
 from lsp_server.settings import Problem, Settings, load
 from lsp_server.syntax_worker import SyntaxWorker
@@ -48,6 +48,7 @@ class InstantServer(LanguageServer):
         self.syntax = SyntaxWorker()
         self.n_accepted = 0
         self._from_editor: dict[str, Any] = {}
+        self._of_session = self.status
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_ready = asyncio.Event()
         for method, options, handler in METHODS:
@@ -108,6 +109,11 @@ class InstantServer(LanguageServer):
         self.configure(_merged(self._from_editor, section if isinstance(section, dict) else {}))
 
     def show_status(self, status: Status) -> None:
+        """Takes over what the session says of itself."""
+        self._of_session = status
+        self._publish(status)
+
+    def _publish(self, status: Status) -> None:
         """Tells the editor a change of state, once."""
         if self.problems:
             status = replace(status, message=" ".join([status.message, *map(_sentence, self.problems)]))
@@ -128,12 +134,13 @@ class InstantServer(LanguageServer):
         task.add_done_callback(self._ended)
 
     def is_refused(self, snapshot: Snapshot) -> bool:
-        """Whether nothing of the document may be sent; says so in the status."""
+        """Whether nothing of the document may be sent; the status says so until the next document that may."""
         whole_path = unquote(urlsplit(snapshot.uri).path)
         if not is_refused(snapshot.path, whole_path, self.settings.secrets.refused):
+            self._publish(self._of_session)
             return False
         name = snapshot.path.rsplit("/", 1)[-1]
-        self.show_status(Status("off", f"Nothing of {name} is sent: its name says that it holds secrets."))
+        self._publish(Status("off", f"Nothing of {name} is sent: its name says that it holds secrets."))
         return True
 
     def _opened(self, uri: str) -> None:
@@ -192,7 +199,7 @@ async def inline_completion(
         completion = await session.completer.complete(snapshot, offset, is_invoked=is_invoked)
     except Superseded:
         return None
-    if ls.documents.snapshot(snapshot.uri) is not snapshot:
+    if not _is_current(ls, snapshot):
         return None
     if completion is None:
         return types.InlineCompletionList(items=[])
@@ -243,6 +250,14 @@ def current_status(ls: InstantServer) -> dict[str, Any]:
 def _completes(ls: InstantServer, snapshot: Snapshot) -> bool:
     options = ls.settings.completion
     return options.enabled and snapshot.language not in options.disabled_languages and not ls.is_refused(snapshot)
+
+
+def _is_current(ls: InstantServer, snapshot: Snapshot) -> bool:
+    """Whether the document is still open and as it was."""
+    try:
+        return ls.documents.snapshot(snapshot.uri) is snapshot
+    except NotOpenError:
+        return False
 
 
 def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,337 @@
+"""A language client for tests: owns a real server process over stdio, and sees to it that nothing it says is overlooked.
+
+    async with open_editor("neovim", url=endpoint.url) as editor:     # or "vscode"
+        await editor.status("ready")
+        document = editor.open("def add(a, b):\n    return<|>\n")
+        answer = await document.complete()
+
+Leaving the block fails on a message to the user, a bad status or a line of stderr that the test has not taken.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+from marks import CURSOR
+
+DEADLINE_S = 30.0
+SERVE = (sys.executable, "-P", "-m", "lsp_server", "serve")
+Kind = Literal["neovim", "vscode"]
+
+# What Neovim 0.12 and VS Code 1.139 with vscode-languageclient 11 say of themselves, reduced to what bears on us.
+CAPABILITIES: dict[Kind, dict[str, Any]] = {
+    "neovim": {
+        "general": {"positionEncodings": ["utf-8", "utf-16", "utf-32"]},
+        "textDocument": {
+            "hover": {"dynamicRegistration": True, "contentFormat": ["markdown", "plaintext"]},
+            "inlineCompletion": {"dynamicRegistration": False},
+            "synchronization": {"dynamicRegistration": False, "didSave": True, "willSave": True},
+        },
+        "workspace": {"configuration": True, "didChangeConfiguration": {"dynamicRegistration": False}},
+        "window": {"workDoneProgress": True},
+    },
+    "vscode": {
+        "general": {"positionEncodings": ["utf-16"]},
+        "textDocument": {
+            "hover": {"dynamicRegistration": True, "contentFormat": ["markdown", "plaintext"]},
+            "inlineCompletion": {"dynamicRegistration": True},
+            "synchronization": {"dynamicRegistration": True, "didSave": True, "willSave": True},
+        },
+        "workspace": {"configuration": True, "didChangeConfiguration": {"dynamicRegistration": True}},
+        "window": {"workDoneProgress": True},
+    },
+}
+_ENCODED = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}
+
+
+class ResponseError(Exception):
+    """The server answered a request with an error."""
+
+    def __init__(self, error: dict[str, Any]) -> None:
+        super().__init__(f"{error['code']}: {error['message']}")
+        self.code: int = error["code"]
+        self.message: str = error["message"]
+
+
+class Editor:
+    """The client's end: `configuration` is what it answers for the section `instant`; change it and call `configure`."""
+
+    def __init__(self, process: asyncio.subprocess.Process, kind: Kind, configuration: Any = None) -> None:
+        assert process.stdin is not None
+        self.process = process
+        self.kind: Kind = kind
+        self.configuration = configuration
+        self.answer_configuration: Callable[[], dict[str, Any]] = lambda: {"result": [self.configuration]}
+        self.encoding = "utf-16"
+        self.server: dict[str, Any] = {}
+        self.spoken = b""
+        """All that the server has written on stdout and stderr."""
+        self._stdin = process.stdin
+        self._ids = itertools.count(1)
+        self._names = itertools.count(1)
+        self._pending: dict[Any, asyncio.Future[Any]] = {}
+        self._statuses: list[dict[str, Any]] = []
+        self._logged: list[dict[str, Any]] = []
+        self._strange: list[dict[str, Any]] = []
+        self._complaints: list[str] = []
+        self._heard = asyncio.Event()
+        self._readers = [asyncio.create_task(self._read_stdout()), asyncio.create_task(self._read_stderr())]
+
+    async def initialize(self, options: dict[str, Any] | None = None) -> None:
+        """Begins the session as the editor does."""
+        params = {
+            "processId": os.getpid(),
+            "clientInfo": {"name": self.kind},
+            "rootUri": "file:///work",
+            "workspaceFolders": [{"uri": "file:///work", "name": "work"}],
+            "capabilities": CAPABILITIES[self.kind],
+            "initializationOptions": options,
+        }
+        self.server = await self.request("initialize", params)
+        self.encoding = self.server["capabilities"].get("positionEncoding", "utf-16")
+        self.notify("initialized", {})
+
+    def ask(self, method: str, params: Any = None) -> asyncio.Future[Any]:
+        """The answer to a request that is on its way; `cancel` takes it too."""
+        request_id = next(self._ids)
+        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        self._pending[request_id] = future
+        self.send({"id": request_id, "method": method, "params": params})
+        return future
+
+    async def request(self, method: str, params: Any = None) -> Any:
+        """The result of a request; raises ResponseError."""
+        return await in_time(self.ask(method, params))
+
+    def cancel(self, request: asyncio.Future[Any]) -> None:
+        """Takes a request back; it is still answered."""
+        request_id = next(key for key, future in self._pending.items() if future is request)
+        self.notify("$/cancelRequest", {"id": request_id})
+
+    def notify(self, method: str, params: Any) -> None:
+        """Sends a notification."""
+        self.send({"method": method, "params": params})
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Writes one message."""
+        body = json.dumps({"jsonrpc": "2.0", **message}).encode()
+        self.write(b"Content-Length: %d\r\n\r\n%b" % (len(body), body))
+
+    def write(self, raw: bytes) -> None:
+        """Writes bytes as they are."""
+        self._stdin.write(raw)
+
+    def open(self, marked: str, *, name: str = "", language: str = "python", version: int = 1) -> Document:
+        """Opens a document under a name of its own; the cursor is where the mark is, else at the end."""
+        offset = marked.index(CURSOR) if CURSOR in marked else len(marked)
+        name = name or f"file{next(self._names)}.py"
+        document = Document(self, f"file:///work/{name}", marked.replace(CURSOR, "", 1), offset, version)
+        item = {"uri": document.uri, "languageId": language, "version": version, "text": document.text}
+        self.notify("textDocument/didOpen", {"textDocument": item})
+        return document
+
+    def configure(self, configuration: Any) -> None:
+        """The user changes the settings of the section."""
+        self.configuration = configuration
+        self.notify("workspace/didChangeConfiguration", {"settings": None})
+
+    async def status(self, state: str) -> dict[str, Any]:
+        """The next status of that state; none but `starting` may come before it."""
+        while True:
+            status = await self._next(self._statuses)
+            if status["state"] == state:
+                return status
+            assert status["state"] == "starting", f"a status nobody expected: {status}"
+
+    async def logged(self, part: str) -> dict[str, Any]:
+        """The next line for the editor's log; `part` has to be in it."""
+        line = await self._next(self._logged)
+        assert part in line["message"], f"a line of the log nobody expected: {line}"
+        return line
+
+    async def complained(self, pattern: str) -> str:
+        """The next line of stderr; the pattern has to match in it."""
+        line = await self._next(self._complaints)
+        assert re.search(pattern, line), f"a line of stderr nobody expected: {line}"
+        return line
+
+    async def lives(self) -> None:
+        """The server still answers requests."""
+        assert "state" in await self.request("workspace/executeCommand", {"command": "instant.status", "arguments": []})
+
+    def check_nothing_overlooked(self) -> None:
+        """Fails on what the server has said and no test has taken."""
+        bad = [status for status in self._statuses if status["state"] not in ("starting", "ready")]
+        overlooked = [*self._strange, *self._logged, *bad, *self._complaints]
+        for said in (self._strange, self._logged, self._statuses, self._complaints):
+            said.clear()
+        assert not overlooked, f"the server said what no test has taken: {overlooked}"
+
+    async def leave(self) -> int:
+        """Ends the session as the protocol wants it; the process's exit code."""
+        await self.request("shutdown")
+        self.notify("exit", None)
+        return await self.ended()
+
+    async def ended(self) -> int:
+        """The exit code of the process, once all it has said was read."""
+        await in_time(asyncio.gather(*self._readers))
+        return await in_time(self.process.wait())
+
+    async def kill(self) -> None:
+        """Ends the process whatever it is doing."""
+        if self.process.returncode is None:
+            self.process.kill()
+        await asyncio.gather(self.process.wait(), *self._readers, return_exceptions=True)
+
+    async def _next(self, said: list[Any]) -> Any:
+        async with asyncio.timeout(DEADLINE_S):
+            while not said:
+                self._heard.clear()
+                await self._heard.wait()
+        return said.pop(0)
+
+    async def _read_stdout(self) -> None:
+        assert self.process.stdout is not None
+        while True:
+            try:
+                head = await self.process.stdout.readuntil(b"\r\n\r\n")
+            except asyncio.IncompleteReadError as end:
+                assert not end.partial, f"not of the protocol: {end.partial!r}"
+                return
+            length = re.fullmatch(rb"Content-Length: (\d+)\r\n\r\n", head)
+            assert length is not None, f"not of the protocol: {head!r}"
+            body = await self.process.stdout.readexactly(int(length[1]))
+            self.spoken += head + body
+            self._take(json.loads(body))
+            self._heard.set()
+
+    async def _read_stderr(self) -> None:
+        assert self.process.stderr is not None
+        async for line in self.process.stderr:
+            self.spoken += line
+            self._complaints.append(line.decode())
+            self._heard.set()
+
+    def _take(self, message: dict[str, Any]) -> None:
+        match message:
+            case {"method": "instant/status", "params": status}:
+                self._statuses.append(status)
+            case {"method": "window/logMessage", "params": line}:
+                self._logged.append(line)
+            case {"method": "workspace/configuration", "id": request_id}:
+                self.send({"id": request_id, **self.answer_configuration()})
+            case {"id": request_id, "error": error} if request_id in self._pending:
+                self._pending.pop(request_id).set_exception(ResponseError(error))
+            case {"id": request_id, "result": result} if request_id in self._pending:
+                self._pending.pop(request_id).set_result(result)
+            case _:
+                self._strange.append(message)
+
+
+class Document:
+    """An open document with a cursor, as the editor has it; offsets count characters."""
+
+    def __init__(self, editor: Editor, uri: str, text: str, cursor: int, version: int) -> None:
+        self.editor, self.uri, self.text, self.cursor, self.version = editor, uri, text, cursor, version
+
+    def type(self, text: str) -> None:
+        """Puts `text` in at the cursor."""
+        self.replace(self.cursor, self.cursor, text)
+        self.cursor += len(text)
+
+    def replace(self, start: int, end: int, text: str) -> None:
+        """Changes what stands from `start` to `end`; the cursor stays."""
+        self.version += 1
+        change = {"range": {"start": self.position(start), "end": self.position(end)}, "text": text}
+        self.text = self.text[:start] + text + self.text[end:]
+        document = {"uri": self.uri, "version": self.version}
+        self.editor.notify("textDocument/didChange", {"textDocument": document, "contentChanges": [change]})
+
+    def close(self) -> None:
+        """Closes the document."""
+        self.editor.notify("textDocument/didClose", {"textDocument": {"uri": self.uri}})
+
+    def complete(self, *, is_invoked: bool = False) -> asyncio.Future[Any]:
+        """Asks for an inline completion at the cursor."""
+        context = {"triggerKind": 1 if is_invoked else 2}
+        return self.editor.ask("textDocument/inlineCompletion", {**self._here(), "context": context})
+
+    def hover(self) -> asyncio.Future[Any]:
+        """Asks for what a hover at the cursor shows."""
+        return self.editor.ask("textDocument/hover", self._here())
+
+    async def ghost(self) -> str | None:
+        """The text of the completion at the cursor, None where there is none; it has to have a range there."""
+        answer = await in_time(self.complete())
+        assert answer is not None, "superseded"
+        if not answer["items"]:
+            return None
+        (item,) = answer["items"]
+        here = self.position(self.cursor)
+        assert item["range"] == {"start": here, "end": here}
+        return str(item["insertText"])
+
+    def position(self, offset: int) -> dict[str, int]:
+        """An offset as the protocol counts it."""
+        lines = re.split(r"\r\n|\r|\n", self.text[:offset])
+        codec, width = _ENCODED[self.editor.encoding]
+        return {"line": len(lines) - 1, "character": len(lines[-1].encode(codec)) // width}
+
+    def _here(self) -> dict[str, Any]:
+        return {"textDocument": {"uri": self.uri}, "position": self.position(self.cursor)}
+
+
+async def in_time(answer: Awaitable[Any]) -> Any:
+    """What is awaited, before the deadline of the tests."""
+    async with asyncio.timeout(DEADLINE_S):
+        return await answer
+
+
+def own_environment(folder: Path, **variables: str) -> dict[str, str]:
+    """The environment of a user of our own, whose home is `folder`; nobody's settings get in, no engine is started."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("INSTANT_LSP_", "XDG_"))}
+    homes = {name: str(folder) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")}
+    root = str(Path(__file__).parents[1])
+    return {**kept, **homes, "PYTHONPATH": root, "INSTANT_LSP_EMBEDDED_ENABLED": "false", **variables}
+
+
+async def start(command: tuple[str, ...], environment: dict[str, str], cwd: Path | None = None) -> Any:
+    """A server's process with its three streams."""
+    pipe = asyncio.subprocess.PIPE
+    return await asyncio.create_subprocess_exec(
+        *command, stdin=pipe, stdout=pipe, stderr=pipe, env=environment, cwd=cwd, limit=1 << 24
+    )
+
+
+@asynccontextmanager
+async def open_editor(
+    kind: Kind,
+    home: Path,
+    *,
+    url: str | None = None,
+    options: dict[str, Any] | None = None,
+    configuration: Any = None,
+    environment: dict[str, str] | None = None,
+    command: tuple[str, ...] = SERVE,
+) -> AsyncIterator[Editor]:
+    """An editor with its server; `url` is the instant tier's, `options` and `configuration` are the editor's settings."""
+    variables = {"INSTANT_LSP_ENDPOINT_INSTANT_URL": url} if url else {}
+    process = await start(command, own_environment(home, **variables, **(environment or {})), home)
+    editor = Editor(process, kind, configuration)
+    try:
+        await editor.initialize(options)
+        yield editor
+        assert await editor.leave() == 0
+        editor.check_nothing_overlooked()
+    finally:
+        await editor.kill()
