@@ -87,3 +87,8 @@ def test_the_command_prints_the_form_asked_for(capsys: pytest.CaptureFixture[str
     assert check_settings_command("markdown", capsys) == markdown_table()
     assert check_settings_command("vimdoc", capsys) == vimdoc()
     assert json.loads(check_settings_command("vscode", capsys)) == vscode_properties()
+
+
+def test_the_reference_for_readers_lists_what_the_server_takes() -> None:
+    reference = MANIFEST.parents[2] / "docs" / "settings.md"
+    assert markdown_table() in reference.read_text(encoding="utf-8"), "run `instant-lsp settings --format markdown`"
