@@ -66,12 +66,17 @@ async def typing(endpoint: Endpoint, layout: Layout) -> dict[str, float]:
     prompts: list[int] = []
     for n in range(len(STATEMENT) - 31, len(STATEMENT)):
         typed = STATEMENT[:n]
-        snapshot = Snapshot(
-            "file:///argparse.py", "argparse.py", "python", n, text[:place] + typed + "\n" + text[place:]
-        )
+        whole = f"{text[:place]}{typed}\n{text[place:]}"
+        snapshot = Snapshot("file:///argparse.py", "argparse.py", "python", n, whole)
         _, timings = await ask(endpoint, snapshot, place + len(typed), layout)
         evaluated.append((timings.prompt_tokens or 0) - (timings.cached_tokens or 0))
-    return evaluated[1:]
+        prompts.append(timings.prompt_tokens or 0)
+    return {
+        "keys": len(evaluated) - 1,
+        "prompt tokens, median": statistics.median(prompts),
+        "evaluated per key, median": statistics.median(evaluated[1:]),
+        "evaluated per key, most": max(evaluated[1:]),
+    }
 
 
 def cases(n: int) -> list[tuple[Snapshot, int, str]]:
