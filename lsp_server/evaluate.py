@@ -13,7 +13,7 @@ from context import Budget, Snapshot, build_window
 from context.languages import find
 from context.outline import IncrementalTree
 from context.syntax import look
-from lsp_server.completion.postprocess import refine
+from lsp_server.completion.postprocess import refine, release
 from lsp_server.completion.trigger import Trigger, decide
 from lsp_server.settings import CompletionSettings
 
@@ -55,7 +55,8 @@ def _trigger(case: dict[str, Any]) -> dict[str, Any]:
 
 def _postprocess(case: dict[str, Any]) -> dict[str, Any]:
     snapshot, offset = _snapshot(case, case["prefix"], case["suffix"])
-    text = refine(case["raw"].replace("\r\n", "\n"), snapshot, offset, _decide(snapshot, offset))
+    line = snapshot.text[snapshot.line_start(offset) : offset]
+    text = refine(release(case["raw"], "", line), snapshot, offset, _decide(snapshot, offset))
     return {"text": text or ""}
 
 

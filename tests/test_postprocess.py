@@ -90,10 +90,6 @@ def test_the_line_budget_ends_a_body() -> None:
     check_shown("def f():\n    ├a0 = 0\n    a1 = 1\n    a2 = 2┤\n", raw, max_lines=3)
 
 
-def test_fences_of_a_chat_model_are_not_shown() -> None:
-    check_shown("x = ├1┤\n", "```python\n1\n```")
-
-
 @pytest.mark.parametrize(
     ("raw", "held_back", "text"),
     [
@@ -106,6 +102,19 @@ def test_fences_of_a_chat_model_are_not_shown() -> None:
 )
 def test_a_blank_that_was_held_back_is_not_doubled(raw: str, held_back: str, text: str) -> None:
     assert release(raw, held_back) == text
+
+
+@pytest.mark.parametrize(
+    ("raw", "held_back", "line", "text"),
+    [
+        ("with open(path) as f:", " ", "    with ", "open(path) as f:"),
+        ("    return a + b", "", "    return", " a + b"),
+        ("x + 1", " ", "x ", ""),
+        ("x", "", "x", "x"),
+    ],
+)
+def test_a_line_said_again_is_not_doubled(raw: str, held_back: str, line: str, text: str) -> None:
+    assert release(raw, held_back, line) == text
 
 
 def test_a_stream_is_left_as_soon_as_its_block_has_ended() -> None:

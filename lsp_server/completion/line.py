@@ -162,12 +162,13 @@ class Completer:
         """Asks the endpoint, and leaves its answer as soon as nothing more of it would be shown."""
         max_lines = question.trigger.max_lines
         max_tokens = min(question.limits.max_tokens, max(_TOKENS_PER_LINE * max_lines, _MIN_TOKENS))
-        stop = ("\n",) if max_lines == 1 else ()
+        # On a blank line a model may begin with a line break, which must not end its answer.
+        stop = ("\n",) if max_lines == 1 and said.line.strip() else ()
         raw = ""
         async with self._endpoint.complete(window, max_tokens=max_tokens, stop=stop) as answer:
             async for piece in answer:
                 raw += piece
-                said.update(postprocess.release(raw, window.held_back))
+                said.update(postprocess.release(raw, window.held_back, said.line))
                 if postprocess.is_whole(said.text, question.snapshot, question.offset, question.trigger):
                     break
         return answer.timings

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from context import Snapshot
 from lsp_server.completion.trigger import Trigger
 
-_FENCE = re.compile(r"^\s*```[\w+-]*\n|\n?```\s*$")
 _CLOSING_LINE = re.compile(r"^\s*(?:[)\]}]+[;,)]*|end|done|fi|esac)\s*$")
 _PAIRS = {")": "(", "]": "[", "}": "{"}
 _MIN_REPEATED_CHARS = 8
+_MIN_SAID_AGAIN_CHARS = 4
 _MAX_EQUAL_LINES = 3
 
 
@@ -44,9 +44,15 @@ class _Around:
         )
 
 
-def release(raw: str, held_back: str) -> str:
-    """The answer from the cursor on: `held_back` stands before the cursor already and must come first in `raw`."""
+def release(raw: str, held_back: str, line: str = "") -> str:
+    """The answer from the cursor on, where `line` is what stands before the cursor on its line.
+
+    `held_back` stands there already, so it must come first in `raw`; some models say the whole line again.
+    """
     text = raw.replace("\r\n", "\n")
+    said_again = line.strip()
+    if len(said_again) >= _MIN_SAID_AGAIN_CHARS and text.lstrip().startswith(said_again):
+        return text.lstrip()[len(said_again) :].removeprefix(held_back)
     if not held_back or text.startswith("\n"):
         return text
     return text[1:] if text[0:1] == held_back else ""
@@ -60,7 +66,7 @@ def is_whole(text: str, snapshot: Snapshot, offset: int, trigger: Trigger) -> bo
 def refine(text: str, snapshot: Snapshot, offset: int, trigger: Trigger) -> str | None:
     """The text to insert at `offset`, its line breaks \\n as editors want it; None where nothing is worth showing."""
     around = _Around.of(snapshot, offset)
-    kept, _ = _cut(_FENCE.sub("", text), around, trigger, is_last_line_whole=True)
+    kept, _ = _cut(text, around, trigger, is_last_line_whole=True)
     kept = _without_what_follows(kept, around.rest)
     kept = "\n".join(line.rstrip() for line in kept.split("\n")).rstrip()
     if not kept.strip() or _repeats_neighbour(kept, around):
@@ -70,8 +76,7 @@ def refine(text: str, snapshot: Snapshot, offset: int, trigger: Trigger) -> str 
 
 def _cut(text: str, around: _Around, trigger: Trigger, *, is_last_line_whole: bool) -> tuple[str, bool]:
     """The lines that belong to the completion, and whether something after them was left out."""
-    is_blank_line = not around.before.strip()
-    if is_blank_line and trigger.max_lines > 1:
+    if not around.before.strip():
         text = _without_leading_blank_lines(text, around.before)
     lines = text.split("\n")
     n_judged = len(lines) if is_last_line_whole else len(lines) - 1
