@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcException
 from pygls.lsp.server import LanguageServer
 
 from context.document import Snapshot
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
 
 STATUS = "instant/status"
 """Notification with the fields of Status; sent once per change."""
+
+CONFIGURATION_DEADLINE_S = 5.0
+"""An editor that answers later is served with the settings known by then."""
 
 log = logging.getLogger(__name__)
 
@@ -105,7 +109,13 @@ class InstantServer(LanguageServer):
         if capabilities is None or not capabilities.configuration:
             return
         item = types.ConfigurationItem(section="instant")
-        (section,) = await self.workspace_configuration_async(types.ConfigurationParams(items=[item]))
+        asked = self.workspace_configuration_async(types.ConfigurationParams(items=[item]))
+        try:
+            answer = await asyncio.wait_for(asked, CONFIGURATION_DEADLINE_S)
+        except (JsonRpcException, TimeoutError) as error:
+            log.warning("the editor did not tell its settings: %s", type(error).__name__)
+            return
+        section = answer[0] if answer else None
         self.configure(_merged(self._from_editor, section if isinstance(section, dict) else {}))
 
     def show_status(self, status: Status) -> None:

@@ -32,13 +32,15 @@ class Session:
         self, settings: Settings, outline: Callable[[str], Outline | None], on_status: Callable[[Status], None]
     ) -> None:
         self._settings = settings
+        self._on_status = on_status
+        self._is_closed = False
         tier = settings.endpoint.instant
         self._is_embedded = tier.url is None and settings.embedded.enabled
         resolve: Resolve = fixed(tier)
         if self._is_embedded:
             tier = _embedded_tier(settings, tier)
-            resolve = EmbeddedEngine(settings.embedded, on_status=on_status).address
-        self.endpoint = Endpoint("instant", tier, resolve, open_client(settings.endpoint), on_status)
+            resolve = EmbeddedEngine(settings.embedded, on_status=self._tell).address
+        self.endpoint = Endpoint("instant", tier, resolve, open_client(settings.endpoint), self._tell)
         self.completer = Completer(self.endpoint, self._limits, outline)
         self.explainer = Explainer(self.endpoint)
 
@@ -50,8 +52,14 @@ class Session:
 
     async def aclose(self) -> None:
         """Closes every connection; the local engine is shared and ends by itself when nobody uses it."""
+        self._is_closed = True
         self.completer.close()
         await self.endpoint.aclose()
+
+    def _tell(self, status: Status) -> None:
+        """Passes a status on; what closing does to the running answers is no news of the endpoint."""
+        if not self._is_closed:
+            self._on_status(status)
 
     def _limits(self) -> Limits:
         options = self._settings.completion

@@ -98,8 +98,7 @@ class Protocol(LanguageServerProtocol):
         try:
             structured = self.structure_message({**message, "jsonrpc": self.VERSION})
         except JsonRpcException:
-            log.warning("%s: the parameters are not as the protocol says", message.get("method", "a response"))
-            self._refuse(msg_id, JsonRpcInvalidParams("the parameters are not as the protocol says"))
+            self._reject(message, JsonRpcInvalidParams("the parameters are not as the protocol says"))
             return
         self.handle_message(structured)
 
@@ -114,6 +113,14 @@ class Protocol(LanguageServerProtocol):
         if self._workspace is not None and method == "initialize":
             return JsonRpcInvalidRequest("the server is initialized already")
         return None
+
+    def _reject(self, message: dict[str, Any], error: JsonRpcException) -> None:
+        """Tells who made a malformed request; who waits for a malformed response gets the error as its answer."""
+        log.warning("%s: %s", message.get("method", "a response"), error.message)
+        if "method" in message:
+            self._refuse(message.get("id"), error)
+        elif (waiting := self._request_futures.pop(message.get("id"), None)) is not None:
+            waiting.set_exception(error)
 
     def _refuse(self, msg_id: str | int | None, error: JsonRpcException) -> None:
         """Answers a request with an error; a notification gets no answer."""
