@@ -489,6 +489,27 @@ async def test_down_is_told_once_asked_rarely_and_over_when_an_answer_comes() ->
         assert [status.state for status in tier.statuses] == ["starting", "ready", "down", "ready"]
 
 
+@pytest.mark.parametrize("without", [(), ("/health",)])
+async def test_endpoint_that_comes_back_is_seen_without_a_request(without: tuple[str, ...]) -> None:
+    scripted, states = ScriptedEndpoint(without=without), asyncio.Queue[str]()
+
+    async def resolve() -> Address:
+        return Address(scripted.url)
+
+    async with scripted:
+        await scripted.stop()
+        client = open_client(EndpointSettings())
+        endpoint = Endpoint(
+            "instant", TierSettings(), resolve, client, lambda status: states.put_nowait(status.state), recovery_s=0.01
+        )
+        await endpoint.prepare()
+        assert [await states.get(), await states.get()] == ["starting", "down"]
+        await scripted.__aenter__()
+        assert await asyncio.wait_for(states.get(), 10) == "ready"
+        assert {request.path for request in scripted.requests} <= {"/health"}
+        await endpoint.aclose()
+
+
 async def test_endpoint_that_moved_is_found_without_a_failure() -> None:
     """The embedded engine, restarted by asking where it is, has another port."""
     first, second = ScriptedEndpoint(), ScriptedEndpoint()

@@ -35,6 +35,9 @@ __all__ = ["Answer", "Capabilities", "Endpoint", "Message", "Timings"]
 _MIN_MEASURED_TOKENS = 64
 """Shorter prompts say more about the network than about how fast the endpoint reads."""
 
+_RECOVERY_S = 2.0
+_MAX_RECOVERY_S = 30.0
+
 _FORGET = ("no_model", "unreachable")
 _WAIT = ("unreachable", "overloaded", "limited")
 _Served = tuple[Address, Capabilities]
@@ -58,6 +61,7 @@ class Endpoint:
         on_status: Callable[[Status], None] = lambda status: None,
         *,
         backoff: Backoff | None = None,
+        recovery_s: float = _RECOVERY_S,
     ) -> None:
         self.status = Status("starting", "The endpoint has not been asked yet.", tier_name)
         self._reason = ""
@@ -70,6 +74,8 @@ class Endpoint:
         self._backoff = backoff or Backoff()
         self._served: _Served | None = None
         self._preparing: asyncio.Task[_Served] | None = None
+        self._recovery_s = recovery_s
+        self._recovering: asyncio.Task[None] | None = None
 
     @property
     def capabilities(self) -> Capabilities | None:
@@ -126,9 +132,10 @@ class Endpoint:
             return
 
     async def aclose(self) -> None:
-        """Stops probing and closes all connections."""
-        if self._preparing is not None:
-            self._preparing.cancel()
+        """Stops probing and waiting for recovery, and closes all connections."""
+        for task in (self._preparing, self._recovering):
+            if task is not None:
+                task.cancel()
         await self._client.aclose()
 
     @asynccontextmanager
@@ -191,6 +198,27 @@ class Endpoint:
         self._succeed()
         return self._served
 
+    def _await_recovery(self) -> None:
+        if self._recovering is None or self._recovering.done():
+            self._recovering = asyncio.create_task(self._recover())
+
+    async def _recover(self) -> None:
+        """Asks for the endpoint's health, ever more rarely, until it serves: the status then needs no keystroke."""
+        pause_s = self._recovery_s
+        while True:
+            await asyncio.sleep(pause_s)
+            pause_s = min(2 * pause_s, _MAX_RECOVERY_S)
+            if self.status.state != "down":
+                return
+            try:
+                address = await self._resolve()
+                if await wire.is_healthy(self._client, address):
+                    self._served = None
+                    await self._prepared()
+                    return
+            except EndpointError:
+                continue
+
     def _conclude(self, answer: Answer, is_trial: bool) -> None:
         """Learns from an answer that was read, in part or whole."""
         if answer.error is not None:
@@ -227,6 +255,7 @@ class Endpoint:
             self._served = None
         if error.kind in _WAIT:
             self._backoff.failed(error)
+            self._await_recovery()
         if error.kind == "unset":
             self._tell("off", error.kind, str(error))
         elif error.kind != "too_large":

@@ -27,6 +27,17 @@ def check(address: Address) -> None:
         raise EndpointError("auth", "The token holds characters that no token has: check the variable of token_env.")
 
 
+async def is_healthy(client: httpx2.AsyncClient, address: Address) -> bool:
+    """Whether whoever listens there says that it can serve; a server without `/health` is healthy when it answers."""
+    try:
+        response = await client.get(
+            address.url.removesuffix("/v1") + "/health", headers=_headers(address), timeout=_QUESTION_TIMEOUT
+        )
+    except EndpointError:
+        return False
+    return response.status_code < 500 and response.status_code != 429
+
+
 async def get_json(client: httpx2.AsyncClient, address: Address, path: str) -> dict[str, Any]:
     """A JSON object from below the address; raises EndpointError."""
     response = await client.get(address.url + path, headers=_headers(address), timeout=_QUESTION_TIMEOUT)
