@@ -117,9 +117,10 @@ class Protocol(LanguageServerProtocol):
     def _reject(self, message: dict[str, Any], error: JsonRpcException) -> None:
         """Tells who made a malformed request; who waits for a malformed response gets the error as its answer."""
         log.warning("%s: %s", message.get("method", "a response"), error.message)
+        msg_id: str | int = message.get("id", 0)
         if "method" in message:
             self._refuse(message.get("id"), error)
-        elif (waiting := self._request_futures.pop(message.get("id"), None)) is not None:
+        elif (waiting := self._request_futures.pop(msg_id, None)) is not None:
             waiting.set_exception(error)
 
     def _refuse(self, msg_id: str | int | None, error: JsonRpcException) -> None:
