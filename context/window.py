@@ -80,11 +80,12 @@ def build_window(
     n_suffix = budget.suffix_tokens if budget.suffix_tokens is not None else int(budget.tokens * _SUFFIX_SHARE)
     suffix = snapshot.text[offset : _suffix_end(snapshot.text, offset, n_suffix)]
     n_prefix = max(16, budget.tokens - n_tokens(suffix))
-    start = _snapped_start(snapshot, offset, n_prefix)
     head = ""
-    if start and outline is not None:
+    if outline is not None and _first_fitting(snapshot.text, offset, n_prefix):
         start = _snapped_start(snapshot, offset, int(n_prefix * (1 - _HEAD_SHARE)))
         head = _head(snapshot.text, outline, start, offset, int(n_prefix * _HEAD_SHARE))
+    else:
+        start = _snapped_start(snapshot, offset, n_prefix)
     prefix = _with_lf(head + snapshot.text[start:offset])
     held_back = prefix[-1] if prefix[-1:] in (" ", "\t") else ""
     return ContextWindow(
@@ -141,12 +142,18 @@ def _suffix_end(text: str, offset: int, budget_tokens: int) -> int:
     return text.rfind("\n", offset, end) + 1 or end
 
 
+def _first_fitting(text: str, offset: int, budget_tokens: int) -> int:
+    """The earliest place from which the text up to `offset` fits the budget."""
+    n_bytes = int(budget_tokens * BYTES_PER_TOKEN)
+    piece = text[max(0, offset - n_bytes) : offset].encode("utf-8", "replace")[-n_bytes:]
+    return max(0, offset - len(piece.decode("utf-8", "ignore")))
+
+
 def _snapped_start(snapshot: Snapshot, offset: int, budget_tokens: int) -> int:
     """Where the prefix starts: the first line that fits and whose number is a multiple of the step."""
     n_bytes = int(budget_tokens * BYTES_PER_TOKEN)
-    piece = snapshot.text[max(0, offset - n_bytes) : offset].encode("utf-8", "replace")[-n_bytes:]
-    start = offset - len(piece.decode("utf-8", "ignore"))
-    if start <= 0:
+    earliest = start = _first_fitting(snapshot.text, offset, budget_tokens)
+    if start == 0:
         return 0
     cursor_line = snapshot.line_start(offset)
     step = _step(n_bytes)
@@ -158,7 +165,7 @@ def _snapped_start(snapshot: Snapshot, offset: int, budget_tokens: int) -> int:
         start = following
     else:
         return start
-    return cursor_line if cursor_line >= offset - len(piece) else _in_long_line(offset, n_bytes)
+    return cursor_line if cursor_line >= earliest else _in_long_line(offset, n_bytes)
 
 
 def _step(n_bytes: int) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from dataclasses import dataclass, field
 
 from cachetools import LRUCache
@@ -69,6 +70,10 @@ class Said:
             return whole[len(typed) :]
         return "" if not self.is_done and typed.startswith(whole) else None
 
+    def may_hold(self, line: str) -> bool:
+        """Whether `line`, what stands before the cursor on its line, is in this answer at all: quick, seldom wrong."""
+        return not self.is_done or line in self.line + self.text
+
     def _typed(self, snapshot: Snapshot, offset: int) -> str | None:
         """The text from the start of this answer's line up to `offset`; None where that line is elsewhere."""
         if len(self.before) < _BEFORE_CHARS:  # the line is near the document's beginning
@@ -84,19 +89,20 @@ class Said:
 
 
 class Memory:
-    """The answers of all open documents; the least recently used are forgotten first."""
+    """The answers of all open documents; the oldest are forgotten first."""
 
     def __init__(self) -> None:
-        self._documents: LRUCache[str, LRUCache[int, Said]] = LRUCache(MAX_DOCUMENTS)
+        self._documents: LRUCache[str, deque[Said]] = LRUCache(MAX_DOCUMENTS)
 
     def put(self, uri: str, said: Said) -> None:
         """Keeps an answer, whole or still arriving."""
-        self._documents.setdefault(uri, LRUCache(MAX_SAID))[id(said)] = said
+        self._documents.setdefault(uri, deque(maxlen=MAX_SAID)).append(said)
 
     def find(self, snapshot: Snapshot, offset: int) -> tuple[Said, str] | None:
         """The newest answer that agrees with the text at `offset`, and what it says from there on."""
-        for said in reversed(list(self._documents.get(snapshot.uri, {}).values())):
-            rest = said.rest_at(snapshot, offset)
+        line = snapshot.text[snapshot.line_start(offset) : offset]
+        for said in reversed(self._documents.get(snapshot.uri, ())):
+            rest = said.rest_at(snapshot, offset) if said.may_hold(line) else None
             if rest is not None and (rest or not said.is_done):
                 return said, rest
         return None
