@@ -31,6 +31,7 @@ from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol
 
 MAX_MESSAGE_BYTES = 512 * 1024 * 1024
+_MAX_DIGITS = 18
 _CHUNK_BYTES = 1 << 16
 
 log = logging.getLogger(__name__)
@@ -72,7 +73,7 @@ def _content_length(header: bytes) -> int:
         name, _, value = line.partition(b":")
         if name.strip().lower() == b"content-length":
             digits = value.strip()
-            if not digits.isdigit() or int(digits) > MAX_MESSAGE_BYTES:
+            if not digits.isdigit() or len(digits) > _MAX_DIGITS or int(digits) > MAX_MESSAGE_BYTES:
                 raise FramingError("Content-Length is not a sensible number")
             return int(digits)
     raise FramingError("a message has no Content-Length")
@@ -203,6 +204,11 @@ def serve(server: LanguageServer) -> int:
     """Runs `server` on stdin and stdout until `exit` or the end of stdin; returns the process's exit code."""
     stdin, stdout = os.dup(sys.stdin.fileno()), os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing else may write into the protocol's stream
+    if sys.platform == "win32":
+        import msvcrt  # noqa: PLC0415  there, a descriptor translates line breaks unless it is told not to
+
+        for descriptor in (stdin, stdout):
+            msvcrt.setmode(descriptor, os.O_BINARY)
     server.protocol.set_writer(_StdoutWriter(stdout))
     try:
         asyncio.run(_read(server.protocol, stdin))
@@ -230,7 +236,8 @@ async def _read(protocol: Any, fd: int) -> None:
                     loop.call_soon_threadsafe(bodies.put_nowait, body)
         except (OSError, FramingError) as error:
             log.error("reading from the editor ended: %s", error)
-        loop.call_soon_threadsafe(bodies.put_nowait, None)
+        finally:
+            loop.call_soon_threadsafe(bodies.put_nowait, None)
 
     # A daemon that reads the descriptor itself: it may be blocked in a read when the process ends.
     threading.Thread(target=pump, name="stdin", daemon=True).start()
