@@ -59,10 +59,7 @@ class ImmediateEndpoint:
         return b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
 
     def _completion(self, body: dict[str, Any]) -> bytes:
-        prefix = body["segments"]["prefix"] if "segments" in body else body["prompt"].partition("<|fim_suffix|>")[0]
-        # A model begins with the blank that its prompt was not shown.
-        text = " " + self.answer if prefix.endswith(("=", ",")) else self.answer
-        choice = {"index": 0, "text": text, "finish_reason": "stop"}
+        choice = {"index": 0, "text": self.answer, "finish_reason": "stop"}
         if "segments" in body:
             return _json({"id": "c", "choices": [choice]})
         whole = {"id": "c", "object": "text_completion", "created": 0, "model": MODEL, "choices": [choice]}

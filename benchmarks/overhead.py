@@ -37,7 +37,7 @@ CACHE = HERE.parent / ".cache" / "bench"
 TABBY_AGENT = "tabby-agent@1.5.0"
 # No statement that is typed holds a z, so no answer can be typed through and no cache can answer.
 ANSWER = "zoom(left, right)"
-LONG_ANSWER = "zoom(left, right, top, bottom, width, height, depth)"
+LONG_ANSWER = " zoom(left, right, top, bottom, width, height, depth)"
 N_WARM_UP = 30
 N_PER_ROUND = 25
 # Longer than the quiet after which a server does its idle work, which must not fall into another's round.
@@ -122,10 +122,10 @@ class Run:
         """The developer types what is shown: one question to the endpoint, then its answer key by key."""
         figures = Figures()
         self.endpoint.answer = LONG_ANSWER
-        for n in range(-(-self.n_requests // (len(LONG_ANSWER)))):
+        for n in range(-(-self.n_requests // (len(LONG_ANSWER) - 1))):
             typist.type(source.uri, f"\n{source.indent}step_{n} =")
             # The last key leaves nothing to show, which would be a new question.
-            self._type(typist, source.uri, iter(f" {LONG_ANSWER[:-1]}"), figures)
+            self._type(typist, source.uri, iter(LONG_ANSWER[:-1]), figures)
             typist.type(source.uri, LONG_ANSWER[-1])
         self.endpoint.answer = ANSWER
         return figures

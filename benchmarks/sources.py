@@ -47,7 +47,7 @@ def python() -> Source:
     library = Path(sysconfig.get_path("stdlib"))
     paths = sorted(library.glob("[a-z]*.py"))
     # A plain assignment inside a method.
-    return _source("python", "py", paths, r"^( {8})\w+ = [\w.]+$", "total_{n} = compute(items[{n}], limit, scale={n})")
+    return _source("python", "py", paths, r"^( {8})\w+ = [\w.]+$", "total_{n}=compute(items[{n}],limit,scale={n})")
 
 
 def typescript(cache: Path) -> Source:
@@ -59,7 +59,7 @@ def typescript(cache: Path) -> Source:
         with tarfile.open(next(root.glob("*.tgz"))) as archive:
             archive.extractall(root, filter="data")
     paths = sorted((root / "package/src").rglob("*.ts"))
-    statement = "const total_{n} = compute(items[{n}], limit, {n});"
+    statement = "total_{n}=compute(items[{n}],limit,{n});"
     return _source("typescript", "ts", paths, r"^( {2,})(?:const|let) \w+ = [\w.() ]+;$", statement)
 
 

@@ -112,11 +112,13 @@ def _outside_literals(text: str, start: int, offset: int, language: Language) ->
     """
     for opening, closing in _long_literals(language):
         begin = text.rfind(opening, 0, start)
+        if begin < 0:
+            continue
         if opening == closing:
             is_inside = text.count(opening, 0, start) % 2 == 1
         else:
-            stands_first = not text[text.rfind("\n", 0, max(begin, 0)) + 1 : max(begin, 0)].strip()
-            is_inside = begin >= 0 and stands_first and text.find(closing, begin + len(opening), start) < 0
+            stands_first = not text[text.rfind("\n", 0, begin) + 1 : begin].strip()
+            is_inside = stands_first and text.find(closing, begin + len(opening), start) < 0
         if not is_inside:
             continue
         end = text.find(closing, start, offset)
