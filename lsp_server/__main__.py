@@ -22,7 +22,7 @@ def _serve(_: argparse.Namespace) -> int:
     from lsp_server.server import InstantServer  # noqa: PLC0415
     from lsp_server.transport import serve  # noqa: PLC0415
 
-    return serve(InstantServer())
+    serve(InstantServer())
 
 
 def _parser(argv: list[str]) -> argparse.Namespace:

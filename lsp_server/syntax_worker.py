@@ -163,13 +163,14 @@ class SyntaxWorker:
                 log.warning("the syntax process does not start: errno %s", error.errno)
 
     async def _run_child(self) -> None:
-        process = self._process = await asyncio.create_subprocess_exec(
-            *_command(),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,  # a traceback could hold text of the user's
-            cwd=_ROOT,
-        )
+        starting = asyncio.create_task(_start())
+        try:
+            # Python 3.11 waits for ever when it is cancelled while it starts a process.
+            process = self._process = await asyncio.shield(starting)
+        except asyncio.CancelledError:
+            with contextlib.suppress(OSError):
+                (await starting).kill()
+            raise
         try:
             for uri, document in self._documents.items():
                 if not document.is_suspect:
@@ -216,6 +217,16 @@ def _remember(document: _Document, edit: Edit) -> None:
 
 
 _ROOT = str(Path(__file__).resolve().parents[1])
+
+
+async def _start() -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        *_command(),
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,  # a traceback could hold text of the user's
+        cwd=_ROOT,
+    )
 
 
 def _command() -> list[str]:

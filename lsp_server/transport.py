@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from typing import Any
+from typing import Any, NoReturn
 
 import orjson
 from pygls.exceptions import (
@@ -23,7 +23,6 @@ from pygls.exceptions import (
     JsonRpcInternalError,
     JsonRpcInvalidParams,
     JsonRpcInvalidRequest,
-    JsonRpcParseError,
     JsonRpcRequestCancelled,
     JsonRpcServerNotInitialized,
 )
@@ -35,6 +34,9 @@ _MAX_DIGITS = 18
 _CHUNK_BYTES = 1 << 16
 
 log = logging.getLogger(__name__)
+
+# Whole messages and tracebacks that quote them: what is worth telling of those is told here.
+logging.getLogger("pygls").setLevel(logging.CRITICAL + 1)
 
 
 class FramingError(Exception):
@@ -88,13 +90,12 @@ class Protocol(LanguageServerProtocol):
             message = orjson.loads(body)
         except orjson.JSONDecodeError:
             message = _parse_leniently(body)
-        if not isinstance(message, dict):
-            self._refuse(None, JsonRpcParseError("the message is not a JSON object"))
+        if not isinstance(message, dict) or not isinstance(message.get("id", ""), str | int):
+            log.warning("what the editor sent is no message")
             return
-        msg_id = message.get("id") if "method" in message else None
         refusal = self._reason_to_refuse(message)
         if refusal is not None:
-            self._refuse(msg_id, refusal)
+            self._refuse(message.get("id"), refusal)
             return
         try:
             structured = self.structure_message({**message, "jsonrpc": self.VERSION})
@@ -118,10 +119,10 @@ class Protocol(LanguageServerProtocol):
     def _reject(self, message: dict[str, Any], error: JsonRpcException) -> None:
         """Tells who made a malformed request; who waits for a malformed response gets the error as its answer."""
         log.warning("%s: %s", message.get("method", "a response"), error.message)
-        msg_id: str | int = message.get("id", 0)
+        msg_id = message.get("id")
         if "method" in message:
-            self._refuse(message.get("id"), error)
-        elif (waiting := self._request_futures.pop(msg_id, None)) is not None:
+            self._refuse(msg_id, error)
+        elif isinstance(msg_id, str) and (waiting := self._request_futures.pop(msg_id, None)) is not None:
             waiting.set_exception(error)
 
     def _refuse(self, msg_id: str | int | None, error: JsonRpcException) -> None:
@@ -200,8 +201,8 @@ class _StdoutWriter:
         os.close(self._fd)
 
 
-def serve(server: LanguageServer) -> int:
-    """Runs `server` on stdin and stdout until `exit` or the end of stdin; returns the process's exit code."""
+def serve(server: LanguageServer) -> NoReturn:
+    """Runs `server` on stdin and stdout until `exit` or the end of stdin, and ends the process with it."""
     stdin, stdout = os.dup(sys.stdin.fileno()), os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # nothing else may write into the protocol's stream
     if sys.platform == "win32":
@@ -210,13 +211,16 @@ def serve(server: LanguageServer) -> int:
         for descriptor in (stdin, stdout):
             msvcrt.setmode(descriptor, os.O_BINARY)
     server.protocol.set_writer(_StdoutWriter(stdout))
+    code = 0
     try:
-        asyncio.run(_read(server.protocol, stdin))
+        asyncio.new_event_loop().run_until_complete(_read(server.protocol, stdin))
     except SystemExit as exit_:
-        return exit_.code if isinstance(exit_.code, int) else 1
+        code = exit_.code if isinstance(exit_.code, int) else 1
     except KeyboardInterrupt:
-        return 130
-    return 0
+        code = 130
+    # What still runs is not cancelled: Python 3.11 may wait for ever for a child that is just being started.
+    # Connections and children end with the process.
+    os._exit(code)
 
 
 async def _read(protocol: Any, fd: int) -> None:

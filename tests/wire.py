@@ -24,7 +24,7 @@ from typing import Any, Literal
 
 from marks import CURSOR
 
-DEADLINE_S = 30.0
+DEADLINE_S = 20.0
 SERVE = (sys.executable, "-P", "-m", "lsp_server", "serve")
 Kind = Literal["neovim", "vscode"]
 
@@ -177,6 +177,10 @@ class Editor:
         for said in (self._strange, self._logged, self._statuses, self._complaints):
             said.clear()
         assert not overlooked, f"the server said what no test has taken: {overlooked}"
+
+    def hang_up(self) -> None:
+        """Closes this end of the connection, as an editor that crashes does."""
+        self._stdin.close()
 
     async def leave(self) -> int:
         """Ends the session as the protocol wants it; the process's exit code."""
