@@ -3,7 +3,7 @@
     python benchmarks/layout.py [--cases 60] [--url http://10.0.0.5:8000/v1]
 
 Two layouts in one run against a real engine (the embedded one by default), by the engine's own counts:
-`plain` gives the suffix 35 % of the budget; `short` gives it 48 tokens, as the server does where the
+`plain` gives the suffix 35 % of the budget; `short` gives it few tokens, as the server does where the
 endpoint reads prompts slowly. First someone types a statement, 30 keys, in the middle of a function;
 then the rest of a line is asked for at places of the standard library, the same places for both, and
 counted where what would be shown is exactly the line's rest.
@@ -102,10 +102,10 @@ def cases(n: int) -> list[tuple[Snapshot, int, str]]:
     return found
 
 
-def layouts_of(tokens: int) -> list[Layout]:
-    """Both layouts at one budget."""
-    plain = Budget(tokens, int(tokens * PLAIN_SUFFIX_SHARE))
-    return [Layout("plain", plain), Layout("short", Budget(tokens, SHORT_SUFFIX_TOKENS))]
+def layouts_of(tokens: int, suffixes: list[int]) -> list[Layout]:
+    """The layouts at one budget."""
+    plain = Layout("plain", Budget(tokens, int(tokens * PLAIN_SUFFIX_SHARE)))
+    return [plain, *(Layout(f"short, {n}", Budget(tokens, n)) for n in suffixes)]
 
 
 def source(module: str) -> str:
@@ -119,6 +119,10 @@ async def main() -> None:
     parser.add_argument("--cases", type=int, default=60)
     parser.add_argument("--tokens", type=int, default=1_100, help="the typing's budget, as the server estimates tokens")
     parser.add_argument("--case-tokens", type=int, default=400, help="the same for the cases")
+    parser.add_argument(
+        "--suffix", type=int, nargs="+", default=[SHORT_SUFFIX_TOKENS], help="short suffixes to compare"
+    )
+    parser.add_argument("--no-typing", action="store_true", help="the cases alone")
     parser.add_argument("--url", help="an endpoint of your own instead of the embedded engine")
     parser.add_argument("--out", type=Path, help="write the figures as JSON")
     arguments = parser.parse_args()
@@ -129,10 +133,10 @@ async def main() -> None:
     await endpoint.prepare()
     print(endpoint.status.message)
     figures: dict[str, dict[str, float]] = {}
-    for layout in layouts_of(arguments.tokens):
+    for layout in [] if arguments.no_typing else layouts_of(arguments.tokens, arguments.suffix):
         figures[layout.name] = await typing(endpoint, layout)
         print(layout.name, figures[layout.name], flush=True)
-    layouts = layouts_of(arguments.case_tokens)
+    layouts = layouts_of(arguments.case_tokens, arguments.suffix)
     right = {layout.name: 0 for layout in layouts}
     for k, (snapshot, offset, rest) in enumerate(cases(arguments.cases), 1):
         for layout in layouts:
@@ -140,7 +144,7 @@ async def main() -> None:
             right[layout.name] += shown.strip() == rest.strip()
         print(f"{k} of {arguments.cases}: {right}", flush=True)
     for layout in layouts:
-        figures[layout.name] |= {"cases": arguments.cases, "exactly right": right[layout.name]}
+        figures.setdefault(layout.name, {}).update({"cases": arguments.cases, "exactly right": right[layout.name]})
     print(json.dumps(figures, indent=1))
     if arguments.out:
         arguments.out.write_text(json.dumps(figures, indent=1) + "\n")

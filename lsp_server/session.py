@@ -22,7 +22,7 @@ from lsp_server.settings import Settings, TierSettings
 SLOW_PREFILL_TOKENS_PER_S = 600
 """Below this a prompt's suffix, which is read anew at every keystroke, costs more time than a short one loses."""
 
-SHORT_SUFFIX_TOKENS = 48
+SHORT_SUFFIX_TOKENS = 88
 
 
 class Session:
