@@ -43,7 +43,7 @@ N_PER_ROUND = 25
 # Longer than the quiet after which a server does its idle work, which must not fall into another's round.
 REST_S = 0.6
 
-console = Console()
+console = Console(width=110)
 
 
 @dataclass
