@@ -6,6 +6,7 @@ import argparse
 import itertools
 import os
 import queue
+import re
 import subprocess
 import sys
 import threading
@@ -31,6 +32,7 @@ EXAMPLE_FILE = "context/document.py"
 EXAMPLE_LINE = "start = self.text.rfind("
 """The place that is tried when none is named: this line of that file, as if it were being typed."""
 
+_LINE_BREAK = re.compile(r"\r\n?|\n")
 _WAIT_S = 180.0
 _SHOWN_LINES = 14
 _N_HOVERS = 6
@@ -52,13 +54,13 @@ def add_parser(subparsers: Any) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Shows the completion, the explanation and the times; 0 when a completion came."""
-    console = Console()
+    console = Console(markup=False, emoji=False)  # names of files and words of the model are shown as they are
     try:
         snapshot, offset = _example() if arguments.place is None else _place(arguments.place, cut=arguments.cut)
         with _Client() as client:
             return _show(console, client, snapshot, offset)
     except TryError as error:
-        console.print(f"[red]{error}[/red]")
+        console.print(str(error), style="red")
         return 1
 
 
@@ -81,7 +83,7 @@ def _show(console: Console, client: _Client, snapshot: Snapshot, offset: int) ->
         console.print(Panel(explanation, title="explanation", border_style="cyan"))
     console.print(_times_table(times, total_ms, status["model"]))
     if completion is None:
-        console.print("[yellow]The model had nothing to add here.[/yellow]")
+        console.print("The model had nothing to add here.", style="yellow")
     return 0 if completion is not None else 1
 
 
@@ -97,7 +99,7 @@ def _code_panel(snapshot: Snapshot, offset: int, completion: str | None) -> Pane
     shown = Text.assemble(code, " " * _n_trailing_blanks(before[-1] if before else ""))
     shown.append(completion or "", style="italic black on bright_yellow")
     shown.append("\n".join(after), style="dim")
-    return Panel(shown, title=f"{snapshot.path}, ghost text marked", border_style="green")
+    return Panel(shown, title=Text(f"{snapshot.path}, ghost text marked"), border_style="green")
 
 
 def _n_trailing_blanks(line: str) -> int:
@@ -105,7 +107,7 @@ def _n_trailing_blanks(line: str) -> int:
 
 
 def _times_table(times: dict[str, Any] | None, total_ms: float, model: str) -> Table:
-    table = Table("what", "time", title=f"times with {model}")
+    table = Table("what", "time", title=Text(f"times with {model}"))
     endpoint = (times or {}).get("endpoint") or {}
     first_ms = endpoint.get("first_token_ms")
     if times:
@@ -120,7 +122,11 @@ def _times_table(times: dict[str, Any] | None, total_ms: float, model: str) -> T
 def _waiting(console: Console, first: str) -> Iterator[Callable[[str], None]]:
     """A spinner whose text says what is being waited for; plain lines where there is no terminal."""
     progress = Progress(
-        SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn(), console=console, transient=True
+        SpinnerColumn(),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        console=console,
+        transient=True,
     )
     with progress:
         task = progress.add_task(first)
@@ -151,10 +157,10 @@ def _place(place: str, *, cut: bool) -> tuple[Snapshot, int]:
         text = path.read_bytes().decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise TryError(f"{path} cannot be read: {error}") from error
-    lines = text.splitlines(keepends=True)
-    if not 1 <= int(line) <= len(lines) + 1:
-        raise TryError(f"{path} has {len(lines)} lines")
-    start = sum(len(above) for above in lines[: int(line) - 1])
+    starts = [0, *(found.end() for found in _LINE_BREAK.finditer(text))]
+    if not 1 <= int(line) <= len(starts):
+        raise TryError(f"{path} has {len(starts)} lines")
+    start = starts[int(line) - 1]
     snapshot = _snapshot(path, text)
     offset = min(start + int(column) - 1, snapshot.line_end(start))
     return _cut(snapshot, offset) if cut else snapshot, offset
@@ -252,7 +258,7 @@ class _Client:
 
     def _at(self, method: str, snapshot: Snapshot, offset: int, further: dict[str, Any]) -> Any:
         start = snapshot.line_start(offset)
-        line = len((snapshot.text[:start] + "x").splitlines()) - 1
+        line = len(_LINE_BREAK.findall(snapshot.text[:start]))
         position = {"line": line, "character": offset - start}
         return self.request(method, {"textDocument": {"uri": snapshot.uri}, "position": position, **further})
 
