@@ -28,9 +28,10 @@ from context.document import Snapshot
 from context.languages import for_path
 from lsp_server.transport import Frames
 
-EXAMPLE_FILE = "context/document.py"
-EXAMPLE_LINE = "start = self.text.rfind("
-"""The place that is tried when none is named: this line of that file, as if it were being typed."""
+EXAMPLE_FILE = "examples/invoices.py"
+EXAMPLE_LINE = 'not paid yet."""\n    return '
+EXAMPLE_NAME = "outstanding"
+"""What is tried when no place is named: the rest of this line of that file, and this name."""
 
 _LINE_BREAK = re.compile(r"\r\n?|\n")
 _WAIT_S = 180.0
@@ -56,15 +57,16 @@ def run(arguments: argparse.Namespace) -> int:
     """Shows the completion, the explanation and the times; 0 when a completion came."""
     console = Console(markup=False, emoji=False)  # names of files and words of the model are shown as they are
     try:
-        snapshot, offset = _example() if arguments.place is None else _place(arguments.place, cut=arguments.cut)
+        place = _example() if arguments.place is None else _place(arguments.place, cut=arguments.cut)
         with _Client() as client:
-            return _show(console, client, snapshot, offset)
+            return _show(console, client, *place)
     except TryError as error:
         console.print(str(error), style="red")
         return 1
 
 
-def _show(console: Console, client: _Client, snapshot: Snapshot, offset: int) -> int:
+def _show(console: Console, client: _Client, snapshot: Snapshot, offset: int, name: int) -> int:
+    """Completes at `offset` and explains what stands at `name`."""
     with _waiting(console, "Starting the server") as describe:
         client.initialize()
         client.open(snapshot)
@@ -77,7 +79,7 @@ def _show(console: Console, client: _Client, snapshot: Snapshot, offset: int) ->
         total_ms = (time.perf_counter() - started) * 1_000
         times = client.request("workspace/executeCommand", {"command": "instant.status", "arguments": []})["times"]
         describe(f"{status['model']} explains")
-        explanation = client.explain(snapshot, offset)
+        explanation = client.explain(snapshot, name)
     console.print(_code_panel(snapshot, offset, completion))
     if explanation:
         console.print(Panel(explanation, title="explanation", border_style="cyan"))
@@ -139,15 +141,19 @@ def _waiting(console: Console, first: str) -> Iterator[Callable[[str], None]]:
         yield describe
 
 
-def _example() -> tuple[Snapshot, int]:
-    """The line of this project that is tried when none is named."""
+def _example() -> tuple[Snapshot, int, int]:
+    """The line and the name of this project that are tried when no place is named."""
     path = Path(__file__).resolve().parent.parent / EXAMPLE_FILE
-    text = path.read_text(encoding="utf-8")
+    try:
+        text = path.read_text(encoding="utf-8")
+    except OSError:
+        raise TryError("name a place: instant-lsp try FILE:LINE:COL") from None
     offset = text.index(EXAMPLE_LINE) + len(EXAMPLE_LINE)
-    return _cut(_snapshot(path, text), offset), offset
+    return _cut(_snapshot(path, text), offset), offset, text.index(EXAMPLE_NAME) + len(EXAMPLE_NAME)
 
 
-def _place(place: str, *, cut: bool) -> tuple[Snapshot, int]:
+def _place(place: str, *, cut: bool) -> tuple[Snapshot, int, int]:
+    """The named place, and the last name before it."""
     name, _, position = place.partition(":")
     line, _, column = position.partition(":")
     if not (name and line.isdigit() and column.isdigit()):
@@ -163,7 +169,7 @@ def _place(place: str, *, cut: bool) -> tuple[Snapshot, int]:
     start = starts[int(line) - 1]
     snapshot = _snapshot(path, text)
     offset = min(start + int(column) - 1, snapshot.line_end(start))
-    return _cut(snapshot, offset) if cut else snapshot, offset
+    return _cut(snapshot, offset) if cut else snapshot, offset, offset
 
 
 def _snapshot(path: Path, text: str) -> Snapshot:
