@@ -20,6 +20,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -52,7 +53,10 @@ class Change(Protocol):
 
 @dataclass(slots=True)
 class _Document:
-    """What the server's side knows of one document; `edits` are those the outline's text does not have yet."""
+    """What the server's side knows of one document; `edits` are those the outline's text does not have yet.
+
+    `moved` is the outline after the first `n_moved` of them.
+    """
 
     language: str
     text: bytearray
@@ -62,6 +66,8 @@ class _Document:
     is_suspect: bool = False
     outline: Outline | None = None
     edits: deque[tuple[int, Edit]] = field(default_factory=deque)
+    moved: Outline | None = None
+    n_moved: int = 0
 
 
 class SyntaxWorker:
@@ -119,9 +125,10 @@ class SyntaxWorker:
         document = self._documents.get(uri)
         if document is None or document.outline is None:
             return None
-        outline = document.outline
-        for _, edit in document.edits:
+        outline = document.moved or document.outline
+        for _, edit in islice(document.edits, document.n_moved, None):
             outline = outline.shifted(edit)
+        document.moved, document.n_moved = outline, len(document.edits)
         return outline
 
     async def aclose(self) -> None:
@@ -200,6 +207,7 @@ class SyntaxWorker:
         while document.edits and document.edits[0][0] <= revision:
             document.edits.popleft()
         document.outline = outline
+        document.moved, document.n_moved = None, 0
 
     def _lose_child(self) -> None:
         """Marks all documents as not sent; one the child still owed an answer for may have been its end."""
@@ -213,6 +221,7 @@ def _remember(document: _Document, edit: Edit) -> None:
     if len(document.edits) >= _MAX_EDITS:
         document.outline = None
         document.edits.clear()
+        document.moved, document.n_moved = None, 0
     document.edits.append((document.revision, edit))
 
 
