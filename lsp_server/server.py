@@ -8,6 +8,7 @@ answer and a status; an LSP error is a bug of ours.
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, replace
@@ -95,6 +96,7 @@ class InstantServer(LanguageServer):
             await before.aclose()
         for problem in self.problems:
             self.tell(types.MessageType.Warning, str(problem))
+        gc.freeze()  # a full collection over what start-up made would stall a keystroke for tens of milliseconds
         await self.session.prepare()
 
     async def ready_session(self) -> Session:
