@@ -30,7 +30,6 @@ class Typist:
     completer: Completer
     endpoint: ScriptedEndpoint
     asked: asyncio.Event = field(default_factory=asyncio.Event)
-    gate: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def shown(self, marked: str, *, is_invoked: bool = False, uri: str = "") -> str | None:
         """The text of the completion at the cursor, which is where it goes."""

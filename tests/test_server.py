@@ -118,6 +118,11 @@ async def test_an_untitled_buffer_completes(editor: Editor, endpoint: GatedEndpo
     assert await document.ghost() == " a + b"
 
 
+async def test_half_an_emoji_is_survived(editor: Editor) -> None:
+    document = editor.open("face = '\ud83d'\nx =")
+    assert await document.ghost() == " a + b"
+
+
 async def test_an_accepted_completion_is_counted_by_its_command(editor: Editor) -> None:
     (item,) = (await in_time(editor.open("x =").complete()))["items"]
     assert item["command"]["command"] == "instant.accepted"

@@ -62,10 +62,10 @@ def test_a_file_of_another_kind_is_counted_as_editors_do(tmp_path: Path, endpoin
 
 
 def test_a_line_of_this_project_is_tried_when_none_is_named(tmp_path: Path, endpoint: ScriptedEndpoint) -> None:
-    rest = '"\\n", 0, offset) + 1'
+    rest = " sum(invoice.amount for invoice in invoices)"
     endpoint.answering = lambda request: Reply((rest,))
     shown = check_try(tmp_path, INSTANT_LSP_ENDPOINT_INSTANT_URL=endpoint.url)
-    assert f"start = self.text.rfind({rest}" in shown
+    assert f"return{rest}" in shown
 
 
 def test_nothing_to_add_is_said(tmp_path: Path, endpoint: ScriptedEndpoint) -> None:
