@@ -26,12 +26,14 @@ class EmptyBody:
 
     `indent` is the blank beginning of the line its header starts on. `on_header_line`: the cursor still stands
     on the line of the opener, at its end or between the two brackets. `closed`: its closing bracket is there.
+    `n_beside`: how many lines of code the branch holds that ends just above this one; 0 where there is none.
     """
 
     kind: BlockKind
     indent: str
     on_header_line: bool
     closed: bool
+    n_beside: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +82,14 @@ def empty_body(code: str, offset: int, language: Language | None) -> EmptyBody |
     if not right and not closed and _goes_on(_next_code_line(code, end), left, indent, is_bracket=bool(closer)):
         return None
     header = code[header_start : top + len(opener)]
-    return EmptyBody(_kind(header), indent, on_header_line, closed)
+    kind = _kind(header)
+    n_beside = _n_lines_above(code, header_start, style) if kind == "branch" else 0
+    return EmptyBody(kind, indent, on_header_line, closed, n_beside)
+
+
+def opens_block(line: str, language: Language | None) -> bool:
+    """Whether a masked line ends with what opens a block or a bracket."""
+    return _opens(line.rstrip(), language.blocks if language else "braces")
 
 
 def scope_kind(code: str, offset: int, language: Language | None, *, is_cut: bool) -> ScopeKind | None:
@@ -256,6 +265,29 @@ def _header_start(code: str, line: int) -> int:
         if depth == 0:
             return _line_bounds(code, at)[0]
     return line
+
+
+# The branch above a branch.
+
+_BRACKETS_ONLY = re.compile(r"\s*[{})\]]+;?\s*$")
+
+
+def _n_lines_above(code: str, header_start: int, style: BlockStyle) -> int:
+    """How many lines of code the branch holds that ends just above a header; 0 where there is none."""
+    width = _width(_indent(code[header_start:]))
+    n_lines = 0
+    line = _previous_code_line(code, header_start)
+    for _ in range(_MAX_HEADER_LINES):
+        if line is None:
+            return 0
+        text = code[line : _line_bounds(code, line)[1]].rstrip()
+        if _width(_indent(text)) > width:
+            n_lines += 1
+        elif not _BRACKETS_ONLY.match(text):
+            opens_branch = _opens(text, style) or code[_line_bounds(code, line)[1] :].lstrip().startswith("{")
+            return n_lines if _width(_indent(text)) == width and opens_branch and _kind(text) == "branch" else 0
+        line = _previous_code_line(code, line)
+    return 0
 
 
 # Lines and their indentation.

@@ -6,19 +6,22 @@ offset into the text; bytes appear only in here.
 
 from __future__ import annotations
 
+import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import tree_sitter
 
-from context import blocks
+from context import blocks, brackets
 from context.blocks import EmptyBody
 from context.document import Snapshot
 from context.languages import Language, ScopeKind, find
 
 _MAX_CHARS_PER_SIDE = 4_000
 _MAX_LITERAL_DEPTH = 6
+_LINE_BREAK = re.compile(r"\r\n?")  # grammars do not take a lone \r for one
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +75,68 @@ def n_errors(language_name: str, text: str, deadline_ms: float) -> int | None:
     return sum(1 for _ in _errors(tree.root_node)) if tree else None
 
 
+def owed_brackets(snapshot: Snapshot, offset: int, *, n_lines: int = 30) -> tuple[str, str]:
+    """The open brackets that the document does not close: those of the statement at `offset`, and those around it.
+
+    The innermost come first; see `brackets.owed`.
+    """
+    language = find(snapshot.language)
+    start, end = _window(snapshot.text, offset, n_lines)
+    start = _outside_literals(snapshot.text, start, offset, language) if language else start
+    text, at = snapshot.text[start:end], offset - start
+    return brackets.owed(blocks.mask(text, at, language).code, at, language)
+
+
+def first_that_fits(snapshot: Snapshot, offset: int, candidates: Iterable[str], deadline_ms: float) -> str | None:
+    """The first of `candidates` that adds no parse error where it is put in; None if all do.
+
+    Judged by the lines around `offset`, the first one by many more of them before it is given up: where a few lines
+    are cut off from their class, some grammars take the right text for the wrong one. Without a grammar, or past
+    the deadline of one parse, it cannot be told, and the candidate is taken.
+    """
+    near = _Fit(snapshot, offset, 30, _MAX_CHARS_PER_SIDE, deadline_ms)
+    for n, candidate in enumerate(candidates):
+        if near.takes(candidate):
+            return candidate
+        if n == 0 and _Fit(snapshot, offset, 120, 4 * _MAX_CHARS_PER_SIDE, deadline_ms).takes(candidate):
+            return candidate
+    return None
+
+
+class _Fit:
+    """The lines around one offset, and what they parse to with something put in there."""
+
+    def __init__(self, snapshot: Snapshot, offset: int, n_lines: int, max_chars: int, deadline_ms: float) -> None:
+        self._language = find(snapshot.language)
+        start, end = _window(snapshot.text, offset, n_lines, max_chars)
+        if self._language:
+            start = _outside_literals(snapshot.text, start, offset, self._language)
+        self._is_fragment = start > 0
+        self._before = _LINE_BREAK.sub("\n", snapshot.text[start:offset])
+        self._after = _LINE_BREAK.sub("\n", snapshot.text[offset:end])
+        self._deadline_ms = deadline_ms
+
+    def takes(self, text: str) -> bool:
+        """Whether `text` adds no error, or that cannot be told."""
+        n_with = self._n_errors(text)
+        return not n_with or n_with <= (self._n_without or 0)
+
+    @cached_property
+    def _n_without(self) -> int | None:
+        return self._n_errors("")
+
+    def _n_errors(self, text: str) -> int | None:
+        source = self._before + text + self._after
+        tree = _parse(self._language, source, self._deadline_ms, fragment=self._is_fragment) if self._language else None
+        return sum(1 for _ in _errors(tree.root_node)) if tree else None
+
+
 # The window.
 
 
-def _window(text: str, offset: int, n_lines: int) -> tuple[int, int]:
-    """From where to where to parse: cut at lines unless they are too long."""
-    floor, ceiling = max(0, offset - _MAX_CHARS_PER_SIDE), min(len(text), offset + _MAX_CHARS_PER_SIDE)
+def _window(text: str, offset: int, n_lines: int, max_chars: int = _MAX_CHARS_PER_SIDE) -> tuple[int, int]:
+    """From where to where to parse: cut at lines unless they are too long. `max_chars` is for one side."""
+    floor, ceiling = max(0, offset - max_chars), min(len(text), offset + max_chars)
     above = text[floor:offset].splitlines(keepends=True)
     below = text[offset:ceiling].splitlines(keepends=True)
     if floor and len(above) > 1:

@@ -50,7 +50,7 @@ def _context(case: dict[str, Any]) -> dict[str, Any]:
 
 def _trigger(case: dict[str, Any]) -> dict[str, Any]:
     trigger = _decide(*_snapshot(case, case["text_before"], case["text_after"]))
-    return {"multiline": trigger.max_lines > 1}
+    return {"multiline": trigger.shape == "block"}
 
 
 def _postprocess(case: dict[str, Any]) -> dict[str, Any]:

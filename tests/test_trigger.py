@@ -13,7 +13,7 @@ def check_lines(text: str, expected: str, *, language: str = "python", is_invoke
     """`expected` is one, many or none."""
     snapshot, offset = at_cursor(text, language)
     trigger = decide(snapshot, offset, look(snapshot, offset), 12, is_invoked=is_invoked)
-    found = "none" if trigger is None else "many" if trigger.max_lines > 1 else "one"
+    found = "none" if trigger is None else "many" if trigger.shape == "block" else "one"
     assert found == expected
 
 

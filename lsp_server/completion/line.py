@@ -72,18 +72,17 @@ class Completer:
     async def complete(self, snapshot: Snapshot, offset: int, *, is_invoked: bool) -> Completion | None:
         """The completion at `offset`; None where nothing is to be shown. Raises Superseded."""
         started = time.perf_counter()
-        limits = self._limits()
-        trigger = decide(snapshot, offset, look(snapshot, offset), limits.max_lines, is_invoked=is_invoked)
         with self._newest_wins(snapshot.uri):
-            if trigger is None:
-                self._close(snapshot.uri)
-                return None
-            question = _Question(snapshot, offset, trigger, limits, started)
             asked: Said | None = None
             while True:
                 said, rest = self._memory.find(snapshot, offset) or (asked, "")
                 if said is None:
-                    said = asked = self._ask(question)
+                    limits = self._limits()
+                    trigger = decide(snapshot, offset, look(snapshot, offset), limits.max_lines, is_invoked=is_invoked)
+                    if trigger is None:
+                        self._close(snapshot.uri)
+                        return None
+                    said = asked = self._ask(_Question(snapshot, offset, trigger, limits, started))
                 if said.is_done:
                     text = postprocess.refine(rest, snapshot, offset, said.trigger)
                     return None if text is None else Completion(text, offset, offset)
@@ -160,16 +159,16 @@ class Completer:
 
     async def _stream(self, said: Said, question: _Question, window: ContextWindow) -> Timings:
         """Asks the endpoint, and leaves its answer as soon as nothing more of it would be shown."""
-        max_lines = question.trigger.max_lines
-        max_tokens = min(question.limits.max_tokens, max(_TOKENS_PER_LINE * max_lines, _MIN_TOKENS))
+        trigger = question.trigger
+        max_tokens = min(question.limits.max_tokens, max(_TOKENS_PER_LINE * trigger.max_lines, _MIN_TOKENS))
         # On a blank line a model may begin with a line break, which must not end its answer.
-        stop = ("\n",) if max_lines == 1 and said.line.strip() else ()
+        stop = ("\n",) if trigger.shape == "line" and said.line.strip() else ()
         raw = ""
         async with self._endpoint.complete(window, max_tokens=max_tokens, stop=stop) as answer:
             async for piece in answer:
                 raw += piece
                 said.update(postprocess.release(raw, window.held_back, said.line))
-                if postprocess.is_whole(said.text, question.snapshot, question.offset, question.trigger):
+                if postprocess.is_whole(said.text, question.snapshot, question.offset, trigger):
                     break
         return answer.timings
 

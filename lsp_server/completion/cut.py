@@ -1,0 +1,295 @@
+"""Where an answer ends: owns which of its lines belong to the completion; must not know how they are tidied."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+
+from context import Snapshot, blocks
+from context.languages import Language, find
+from context.syntax import owed_brackets
+from lsp_server.completion.trigger import Trigger
+
+CLOSING_LINE = re.compile(r"^\s*(?:[)\]}]+[;,)]*|end|done|fi|esac)\s*$")
+
+_TAB_WIDTH = 4
+_MAX_EQUAL_LINES = 3
+_MAX_REPEATED_LINES = 6
+_MIN_REPEATED_CHARS = 24
+_MIN_JUDGED_CHARS = 8
+
+_LINE_BY_LINE = ("html", "yaml", "toml", "prose", "sql")
+_ENDS_OPEN = re.compile(r"(?:[=*%&|^?.,]|(?<!\+)\+|(?<!-)-|=>|->|\\)$")
+_ANNOTATION = re.compile(r"^\s*(?:@[\w.]+(?:\(.*\))?|#?\[\[?[\w(][^\]]*\]\]?|template\s*<.*>)$")
+_LEAVES = re.compile(r"^\s*(?:return|raise|throw|break|continue|goto)\b")
+_HEADER_WITHOUT_BRACE = re.compile(r"^\s*\}?\s*(?:(?:else\s+)?(?:if|for|foreach|while)\b.*\)|else|do)$")
+_GOES_ON = re.compile(
+    r"^\s*(?:\{\s*$|\.(?!\.)|\?\.|&&|\|\||=>|->|[?:+*|]\s|(?:instanceof|extends|implements|throws|where)\b)"
+)
+_NEXT_BRANCH = re.compile(r"^\s*\}?\s*(?:else|elif|elsif|elseif|catch|except|finally|rescue|ensure|when)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Around:
+    """The text that a completion has to fit: the cursor's line and the nearest lines that are not blank.
+
+    `owed`: the brackets, innermost first, that the statement has opened before the cursor and that are never closed;
+    `owed_around`: those of the blocks around it.
+    `indent_unit`: one step of indentation as the lines around have it, "" where none is indented.
+    """
+
+    before: str
+    rest: str
+    line_above: str
+    below: tuple[str, ...]
+    owed: str
+    owed_around: str
+    indent_unit: str
+    language: Language | None
+
+    @property
+    def line_below(self) -> str:
+        """The nearest line below, "" at the end."""
+        return self.below[0] if self.below else ""
+
+    @property
+    def is_line_by_line(self) -> bool:
+        """Whether no statement of this language reaches beyond its line."""
+        return self.language is not None and self.language.blocks in _LINE_BY_LINE
+
+
+@lru_cache(maxsize=4)  # asked for each piece of a stream
+def around(snapshot: Snapshot, offset: int) -> Around:
+    """What stands around `offset`."""
+    text, end = snapshot.text, snapshot.line_end(offset)
+    start = snapshot.line_start(offset)
+    above = [line for line in text[max(0, start - 2_000) : start].splitlines() if line.strip()]
+    below = [line for line in text[end : end + 1_000].splitlines() if line.strip()]
+    owed, owed_around = owed_brackets(snapshot, offset)
+    return Around(
+        before=text[start:offset],
+        rest=text[offset:end],
+        line_above=above[-1] if above else "",
+        below=tuple(below),
+        owed=owed,
+        owed_around=owed_around,
+        indent_unit=_indent_unit(above[1:] + below),
+        language=find(snapshot.language),
+    )
+
+
+def cut(text: str, place: Around, trigger: Trigger, *, is_last_line_whole: bool) -> tuple[str, bool]:
+    """The lines that belong to the completion, and whether it is certain that nothing after them does."""
+    lines = text.split("\n")
+    n_judged = len(lines) if is_last_line_whole else len(lines) - 1
+    if trigger.shape == "block":
+        n_kept, is_certain = _block(lines, n_judged, place, trigger)
+    elif trigger.shape == "line" or place.rest.strip() or place.is_line_by_line:
+        n_kept, is_certain = 1, len(lines) > 1
+    else:
+        n_kept, is_certain = _statement(lines, n_judged, place, trigger)
+        if place.owed_around:
+            n_to_end = _n_to_blocks_end(lines[: trigger.max_lines], place)
+            n_kept = max(n_kept, n_to_end or 0)
+            is_certain = is_certain and (n_to_end is not None or len(lines) > trigger.max_lines)
+    return "\n".join(lines[:n_kept]), is_certain
+
+
+def shorter(text: str, place: Around) -> list[str]:
+    """The beginnings of `text` that can stand alone, the longest first, for where the whole does not fit."""
+    code = blocks.mask(text, 0, place.language).code
+    first_line = text.split("\n", 1)[0]
+    body = width(place.before if place.before.strip() else place.before + first_line)
+    found = {first_line}
+    depth, left_open = 0, []
+    for at, char in enumerate(code):
+        if char in "([{":
+            left_open.append(at)
+        elif char in ")]}" and left_open:
+            left_open.pop()
+        elif char in ")]}":
+            depth -= 1
+            if -depth > len(place.owed + place.owed_around):
+                found.add(text[:at])
+                break
+        elif char == "\n" and not left_open:
+            line = code[at + 1 :].split("\n", 1)[0]
+            if line.strip() and width(line) <= body:
+                found.add(text[:at])
+    if left_open and "\n" not in text[: left_open[0]]:
+        found.add(text[: left_open[0]])
+    return sorted(found - {text}, key=len, reverse=True)
+
+
+def is_same_line(line: str, other: str) -> bool:
+    """Whether the document goes on with this line; a lone closing mark must also stand at the same depth."""
+    if line.strip() != other.strip():
+        return False
+    return width(line) == width(other) or not CLOSING_LINE.match(line)
+
+
+def width(line: str) -> int:
+    """Columns of indentation, a tab being four."""
+    blank = line[: len(line) - len(line.lstrip())]
+    return len(blank.expandtabs(_TAB_WIDTH))
+
+
+def _indent_unit(lines: list[str]) -> str:
+    """A tab, or as many blanks as the shallowest of the indented lines has; "" where some have this and some that."""
+    blanks = [line[: len(line) - len(line.lstrip())] for line in lines]
+    indented = [blank for blank in blanks if len(blank) > 1 or blank == "\t"]
+    if all(blank.startswith("\t") for blank in indented):
+        return "\t" if indented else ""
+    return "" if any("\t" in blank for blank in indented) else min(indented, key=len)
+
+
+def _block(lines: list[str], n_judged: int, place: Around, trigger: Trigger) -> tuple[int, bool]:
+    """How many of `lines` are the body of the block, and whether something after them is not."""
+    body = width(place.before if place.before.strip() else place.before + lines[0])
+    leaves = False
+    for i in range(n_judged):
+        line = lines[i]
+        if i == 0:
+            leaves = _leaves(place.before + line)
+            continue
+        if i >= trigger.max_lines:
+            return i, True
+        n_said = _n_before_repetition(lines, i)
+        if n_said is not None:
+            return n_said, True
+        if not line.strip():
+            continue
+        if is_same_line(line, place.line_below):
+            return i, True
+        if leaves and width(line) == body and not CLOSING_LINE.match(line):
+            return i, True  # nobody comes here
+        leaves = width(line) == body and _leaves(line)
+        if width(line) <= trigger.block_indent:
+            ends_block = bool(CLOSING_LINE.match(line)) and width(line) == trigger.block_indent
+            return i + ends_block, True
+    return len(lines), False
+
+
+def _statement(lines: list[str], n_judged: int, place: Around, trigger: Trigger) -> tuple[int, bool]:
+    """How many of `lines` are the statement at the cursor, and whether it is certain that no more are."""
+    code = blocks.mask("\n".join(lines), 0, place.language).code.split("\n")
+    first = next((i for i, line in enumerate(lines) if line.strip()), 0)
+    statement = _Statement(place, lines[first] if first else place.before + lines[0])
+    for i, line in enumerate(lines):
+        is_whole = i < n_judged
+        if i > first:
+            if i >= trigger.max_lines:
+                return i, True
+            n_said = _n_before_repetition(lines, i) if is_whole else None
+            if n_said is not None:
+                return n_said, True
+            belongs = statement.goes_on(line, code[i], is_whole=is_whole)
+            if not belongs:
+                return i, belongs is False
+        statement.read(code[i].rstrip(), on_line_of=place.before if i == 0 else "")
+        if statement.is_header and width(place.line_below) > statement.indent:
+            # The document has the body of this header already.
+            return i + 1, i + 1 < len(lines)
+    return len(lines), False
+
+
+def _leaves(line: str) -> bool:
+    """Whether what stands below this line at the same depth is never run: it leaves the block and is complete."""
+    return bool(_LEAVES.match(line)) and not re.search(r"[(\[{,\\=+*/|&?:.-]\s*$", line)
+
+
+def _n_to_blocks_end(lines: list[str], place: Around) -> int | None:
+    """How many of `lines` finish the blocks around the cursor, which the document leaves open; 0 if they never do.
+
+    None where that is to be seen. Such a block waits for its rest as an empty one waits for its body.
+    """
+    depth = len(place.owed + place.owed_around)
+    for i, code in enumerate(blocks.mask("\n".join(lines), 0, place.language).code.split("\n")):
+        if i and code.strip() and width(code) == 0 and not CLOSING_LINE.match(code):
+            return 0
+        depth += sum((c in "([{") - (c in ")]}") for c in code)
+        if depth <= 0:
+            return i + 1 if depth == 0 else 0
+    return None
+
+
+class _Statement:
+    """A statement that is read line by line, with comments and strings blanked.
+
+    `is_header`: the line read last opens a block.
+    """
+
+    def __init__(self, place: Around, first_line: str) -> None:
+        style = place.language.blocks if place.language else "braces"
+        self.indent = width(first_line)
+        self.is_header = False
+        self._language = place.language
+        self._line_below = place.line_below
+        self._has_braces = style == "braces"
+        self._is_python = style == "colon"
+        self._counts_brackets = style != "bash"
+        self._depth = len(place.owed)
+        self._last = ""
+        self._has_body = False
+
+    def read(self, code: str, on_line_of: str) -> None:
+        """Takes the next line, of which `on_line_of` stands in the document already."""
+        if not code.strip():
+            return
+        self._last = on_line_of + code
+        self.is_header = blocks.opens_block(self._last, self._language)
+        if self._counts_brackets:
+            self._depth = max(0, self._depth + sum((c in "([{") - (c in ")]}") for c in code))
+        self._has_body |= self.is_header and (self._has_braces or self._depth == 0)
+
+    def goes_on(self, line: str, code: str, *, is_whole: bool) -> bool | None:
+        """Whether `line`, with its `code`, belongs to the statement; None where too little of it is known yet."""
+        is_blank = not line.strip()
+        is_at_depth = self._depth == 0 or width(line) == width(self._line_below)
+        if not is_blank and is_whole and is_at_depth and is_same_line(line, self._line_below):
+            return False
+        if self._depth > 0 or not self._last.strip() or self._ends_open():
+            return True
+        if self._has_body and not self._has_braces:
+            return self._goes_on_with_body(line, code, is_blank=is_blank)
+        if self._is_python or self._last.endswith(";"):
+            return False
+        if not is_whole and len(line.strip()) < _MIN_JUDGED_CHARS:
+            return None
+        if is_blank or width(line) < self.indent:
+            return False
+        if _HEADER_WITHOUT_BRACE.match(self._last) and width(line) > self.indent:
+            return True
+        return bool(_GOES_ON.match(code)) or (self._has_body and bool(_NEXT_BRANCH.match(code)))
+
+    def _ends_open(self) -> bool:
+        if _ANNOTATION.match(self._last):
+            return True
+        return self._last.endswith("\\") if self._is_python else bool(_ENDS_OPEN.search(self._last))
+
+    def _goes_on_with_body(self, line: str, code: str, *, is_blank: bool) -> bool:
+        """Whether `line` belongs to a block that ends by indentation or by a word, not by a bracket."""
+        if is_blank or width(line) > self.indent or _NEXT_BRANCH.match(code):
+            return is_blank or width(line) >= self.indent
+        self._has_body = False
+        self._last = code
+        return width(line) == self.indent and bool(CLOSING_LINE.match(code))
+
+
+def _n_before_repetition(lines: list[str], i: int) -> int | None:
+    """How many lines come before the one at which the model begins to say the same again; None where it does not.
+
+    One line may stand several times in a row, several lines may not: `i` is the last line that is looked at.
+    """
+    line = lines[i].strip()
+    if not line:
+        return None
+    if i >= _MAX_EQUAL_LINES and all(said.strip() == line for said in lines[i - _MAX_EQUAL_LINES : i]):
+        return i
+    for n in range(2, _MAX_REPEATED_LINES + 1):
+        again = [line.strip() for line in lines[i - n + 1 : i + 1]]
+        said = [line.strip() for line in lines[max(0, i - 2 * n + 1) : i - n + 1]]
+        if again == said and len(set(again)) > 1 and len("".join(again)) >= _MIN_REPEATED_CHARS:
+            return i - n + 1
+    return None
