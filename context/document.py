@@ -13,6 +13,20 @@ class Edit:
     end: int
     text: str
 
+    def joined(self, following: Edit) -> Edit | None:
+        """Both as one edit, where `following` types on or takes back at this one's end; None elsewhere."""
+        end = self.start + len(self.text)
+        if following.start == following.end == end:
+            return Edit(self.start, self.end, self.text + following.text)
+        if following.end == end and following.start >= self.start and not following.text:
+            return Edit(self.start, self.end, self.text[: following.start - self.start])
+        return None
+
+    def origin(self, offset: int) -> int:
+        """Where the place at `offset`, in the text after the edit, was before it."""
+        end = self.start + len(self.text)
+        return min(offset, self.start) if offset <= end else offset - end + self.end
+
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:

@@ -53,6 +53,10 @@ class Outline:
         """The scopes around `offset`, outermost first; a scope's own ends count as inside."""
         return tuple(scope for scope in self.scopes if scope.start <= offset <= scope.end)
 
+    def around(self, offset: int) -> Outline:
+        """The part that belongs to one place: the imports and the scopes around it."""
+        return Outline(self.enclosing(offset), self.imports, self.n_errors)
+
     def shifted(self, edit: Edit) -> Outline:
         """The same outline after `edit`: places behind it move, what it deleted closes up, nothing new is found."""
         start, end, moved = edit.start, edit.end, len(edit.text) - (edit.end - edit.start)
@@ -64,7 +68,7 @@ class Outline:
 
         def moved_scope(scope: Scope) -> Scope:
             kind, name, begin, until, header_end = scope
-            if begin >= end:  # by far the most: quick, since this runs at every keystroke
+            if begin >= end:  # by far the most
                 return Scope(kind, name, begin + moved, until + moved, header_end + moved)
             return Scope(kind, name, at(begin), at(until), at(header_end))
 

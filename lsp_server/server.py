@@ -90,7 +90,7 @@ class InstantServer(LanguageServer):
         """Makes the session for the settings as they are now, in place of the one before."""
         from lsp_server.session import Session  # noqa: PLC0415  brings the HTTP client, after `initialize`
 
-        before, self.session = self.session, Session(self.settings, self.syntax.outline, self.show_status)
+        before, self.session = self.session, Session(self.settings, self.syntax.near, self.show_status)
         self._is_ready.set()
         if before is not None:
             await before.aclose()
@@ -230,7 +230,7 @@ async def hover(ls: InstantServer, params: types.HoverParams) -> types.Hover | N
     snapshot, offset = ls.documents.at(params)
     if ls.is_refused(snapshot):
         return None
-    outline = ls.syntax.outline(snapshot.uri)
+    outline = ls.syntax.near(snapshot.uri, offset)
     session = await ls.ready_session()
     explanation = await session.explainer.explain(snapshot, offset, outline)
     if explanation is None:

@@ -29,7 +29,7 @@ class Session:
     """The instant tier's endpoint and what is asked of it."""
 
     def __init__(
-        self, settings: Settings, outline: Callable[[str], Outline | None], on_status: Callable[[Status], None]
+        self, settings: Settings, outline: Callable[[str, int], Outline | None], on_status: Callable[[Status], None]
     ) -> None:
         self._settings = settings
         self._on_status = on_status

@@ -20,7 +20,6 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
 from pathlib import Path
 from typing import IO, Any, Protocol
 
@@ -55,7 +54,8 @@ class Change(Protocol):
 class _Document:
     """What the server's side knows of one document; `edits` are those the outline's text does not have yet.
 
-    `moved` is the outline after the first `n_moved` of them.
+    `moved` is the outline after all of them but the last stretch that was typed, which is `pending`: moving a
+    large outline costs more than a keystroke may.
     """
 
     language: str
@@ -66,8 +66,8 @@ class _Document:
     is_suspect: bool = False
     outline: Outline | None = None
     edits: deque[tuple[int, Edit]] = field(default_factory=deque)
-    moved: Outline | None = None
-    n_moved: int = 0
+    moved: Outline = field(default_factory=Outline)
+    pending: Edit | None = None
 
 
 class SyntaxWorker:
@@ -125,11 +125,16 @@ class SyntaxWorker:
         document = self._documents.get(uri)
         if document is None or document.outline is None:
             return None
-        outline = document.moved or document.outline
-        for _, edit in islice(document.edits, document.n_moved, None):
-            outline = outline.shifted(edit)
-        document.moved, document.n_moved = outline, len(document.edits)
-        return outline
+        return document.moved.shifted(document.pending) if document.pending else document.moved
+
+    def near(self, uri: str, offset: int) -> Outline | None:
+        """What of the outline belongs to `offset`: the same as of `outline`, and quick in files of any size."""
+        document = self._documents.get(uri)
+        if document is None or document.outline is None:
+            return None
+        if document.pending is None:
+            return document.moved.around(offset)
+        return document.moved.around(document.pending.origin(offset)).shifted(document.pending)
 
     async def aclose(self) -> None:
         """Ends the child and forgets all documents."""
@@ -206,8 +211,10 @@ class SyntaxWorker:
             return
         while document.edits and document.edits[0][0] <= revision:
             document.edits.popleft()
-        document.outline = outline
-        document.moved, document.n_moved = None, 0
+        document.outline = document.moved = outline
+        document.pending = None
+        for _, edit in document.edits:
+            _move(document, edit)
 
     def _lose_child(self) -> None:
         """Marks all documents as not sent; one the child still owed an answer for may have been its end."""
@@ -221,8 +228,17 @@ def _remember(document: _Document, edit: Edit) -> None:
     if len(document.edits) >= _MAX_EDITS:
         document.outline = None
         document.edits.clear()
-        document.moved, document.n_moved = None, 0
     document.edits.append((document.revision, edit))
+    if document.outline is not None:
+        _move(document, edit)
+
+
+def _move(document: _Document, edit: Edit) -> None:
+    """Moves the outline along with an edit, or notes that it is to be moved."""
+    joined = document.pending.joined(edit) if document.pending else None
+    if document.pending and joined is None:
+        document.moved = document.moved.shifted(document.pending)
+    document.pending = joined or edit
 
 
 _ROOT = str(Path(__file__).resolve().parents[1])

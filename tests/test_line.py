@@ -68,7 +68,7 @@ async def typing(*said: str | Reply, max_lines: int = 12) -> AsyncIterator[Typis
         tier = TierSettings(url=scripted.url, first_token_ms=20_000, total_ms=30_000)
         endpoint = Endpoint("instant", tier, fixed(tier), open_client(EndpointSettings()))
         await endpoint.prepare()
-        completer = Completer(endpoint, lambda: Limits(max_lines, 256, Budget(500)), lambda uri: None)
+        completer = Completer(endpoint, lambda: Limits(max_lines, 256, Budget(500)), lambda uri, offset: None)
         typist = Typist(completer, scripted)
 
         def answer(request: Request) -> Reply:

@@ -70,6 +70,20 @@ async def test_typing_moves_the_old_outline_at_once_and_brings_a_new_one(worker:
     ]
 
 
+async def test_what_is_near_a_place_is_what_the_whole_outline_says(worker: SyntaxWorker) -> None:
+    buffer = TextBuffer(SHOP)
+    worker.open(URI, "python", SHOP)
+    await check_names(worker, ["Shop", "sell"])
+    for at, text in (((0, 0), "é = 1; "), ((3, 0), "    🎉 = "), ((1, 0), "# ")):
+        type_into(worker, buffer, at, text)
+        whole = worker.outline(URI)
+        assert whole is not None
+        for offset in range(len(buffer.text()) + 1):
+            near = worker.near(URI, offset)
+            assert near is not None
+            assert (near.scopes, near.imports) == (whole.enclosing(offset), whole.imports)
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="the test kills by a POSIX signal")
 async def test_a_child_that_dies_comes_back_with_all_documents(worker: SyntaxWorker) -> None:
     other = "file:///project/other.py"

@@ -35,6 +35,9 @@ class Said:
     is_done: bool = False
     is_awaited: bool = True
     task: asyncio.Task[None] | None = None
+    failure: Exception | None = None
+    _shown: str = ""
+    _shown_before: str = ""
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
@@ -69,6 +72,22 @@ class Said:
         if whole.startswith(typed):
             return whole[len(typed) :]
         return "" if not self.is_done and typed.startswith(whole) else None
+
+    def keep_shown(self, rest: str, text: str, following: str) -> None:
+        """Remembers that of `rest` it is `text` that was shown, before `following` on the cursor's line."""
+        self._shown = self._whole_up_to(rest) + text
+        self._shown_before = following
+
+    def still_shown(self, rest: str, following: str) -> str | None:
+        """What is left of the text that was shown, where all that was typed since agrees with it."""
+        typed = self._whole_up_to(rest)
+        if following != self._shown_before or not self._shown.startswith(typed):
+            return None
+        return self._shown[len(typed) :] or None
+
+    def _whole_up_to(self, rest: str) -> str:
+        whole = self.line + self.text
+        return whole[: len(whole) - len(rest)]
 
     def may_hold(self, line: str) -> bool:
         """Whether `line`, what stands before the cursor on its line, is in this answer at all: quick, seldom wrong."""

@@ -58,7 +58,7 @@ class Completer:
     """Answers the completion requests of all documents from what the model said, is saying, or is asked to say."""
 
     def __init__(
-        self, endpoint: Endpoint, limits: Callable[[], Limits], outline: Callable[[str], Outline | None]
+        self, endpoint: Endpoint, limits: Callable[[], Limits], outline: Callable[[str, int], Outline | None]
     ) -> None:
         self._endpoint = endpoint
         self._limits = limits
@@ -83,8 +83,10 @@ class Completer:
                         self._close(snapshot.uri)
                         return None
                     said = asked = self._ask(_Question(snapshot, offset, trigger, limits, started))
+                if said.failure is not None:
+                    raise said.failure
                 if said.is_done:
-                    text = postprocess.refine(rest, snapshot, offset, said.trigger)
+                    text = _shown(said, rest, snapshot, offset)
                     return None if text is None else Completion(text, offset, offset)
                 await self._wait(snapshot.uri, said)
 
@@ -140,7 +142,7 @@ class Completer:
         """Fills `said` with what the model says, until it ends or nothing more of it would be shown."""
         snapshot = question.snapshot
         try:
-            outline = self._outline(snapshot.uri)
+            outline = self._outline(snapshot.uri, question.offset)
             window = build_window(snapshot, question.offset, question.limits.budget, outline=outline)
             own_ms = (time.perf_counter() - question.started) * 1_000
             await self._hold_off(question.trigger)
@@ -149,11 +151,12 @@ class Completer:
             self.last_times = Times(own_ms, timings)
             said.update(said.text, is_done=True)
         except EndpointError:
-            said.update("", is_done=True)  # the endpoint has told its state
-        except asyncio.CancelledError:
-            said.update("", is_done=True)  # half an answer must not be taken for a whole one
-            raise
+            pass  # the endpoint has told its state
+        except Exception as error:  # noqa: BLE001  raised again where somebody waits for the answer
+            said.failure = error
         finally:
+            if not said.is_done:
+                said.update("", is_done=True)  # half an answer must not be taken for a whole one
             if self._running.get(snapshot.uri) is said:
                 del self._running[snapshot.uri]
 
@@ -203,6 +206,17 @@ class Completer:
         said = self._running.pop(uri, None)
         if said is not None and said.task is not None:
             said.task.cancel()
+
+
+def _shown(said: Said, rest: str, snapshot: Snapshot, offset: int) -> str | None:
+    """What is shown of `rest`. While it is being typed it stays what it was, and nothing is parsed again."""
+    following = snapshot.text[offset : snapshot.line_end(offset)]
+    text = said.still_shown(rest, following)
+    if text is None:
+        text = postprocess.refine(rest, snapshot, offset, said.trigger)
+        if text is not None:
+            said.keep_shown(rest, text, following)
+    return text
 
 
 @dataclass(frozen=True, slots=True)
