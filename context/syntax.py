@@ -11,6 +11,7 @@ import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Literal
 
 import tree_sitter
 
@@ -90,17 +91,22 @@ def owed_brackets(snapshot: Snapshot, offset: int, *, n_lines: int = 30) -> tupl
 def first_that_fits(snapshot: Snapshot, offset: int, candidates: Iterable[str], deadline_ms: float) -> str | None:
     """The first of `candidates` that adds no parse error where it is put in; None if all do.
 
-    Judged by the lines around `offset`, the first one by many more of them before it is given up: where a few lines
-    are cut off from their class, some grammars take the right text for the wrong one. Without a grammar, or past
-    the deadline of one parse, it cannot be told, and the candidate is taken.
+    Where it also mends none of those that are there, a later one that does is better. Judged by the lines around
+    `offset`, the first one by many more of them before another is preferred: where a few lines are cut off from their
+    class, some grammars take the right text for the wrong one. Without a grammar, or past the deadline of one
+    parse, it cannot be told, and the candidate is taken.
     """
     near = _Fit(snapshot, offset, 30, _MAX_CHARS_PER_SIDE, deadline_ms)
+    second_best: str | None = None
     for n, candidate in enumerate(candidates):
-        if near.takes(candidate):
+        fit = near.judge(candidate)
+        if fit != "better" and n == 0:
+            fit = _Fit(snapshot, offset, 120, 2 * _MAX_CHARS_PER_SIDE, deadline_ms).judge(candidate)
+        if fit == "better":
             return candidate
-        if n == 0 and _Fit(snapshot, offset, 120, 4 * _MAX_CHARS_PER_SIDE, deadline_ms).takes(candidate):
-            return candidate
-    return None
+        if fit == "same" and second_best is None:
+            second_best = candidate
+    return second_best
 
 
 class _Fit:
@@ -116,10 +122,12 @@ class _Fit:
         self._after = _LINE_BREAK.sub("\n", snapshot.text[offset:end])
         self._deadline_ms = deadline_ms
 
-    def takes(self, text: str) -> bool:
-        """Whether `text` adds no error, or that cannot be told."""
+    def judge(self, text: str) -> Literal["better", "same", "worse"]:
+        """What `text` does to the errors; one that leaves none, or cannot be judged, counts as better."""
         n_with = self._n_errors(text)
-        return not n_with or n_with <= (self._n_without or 0)
+        if not n_with or self._n_without is None or n_with < self._n_without:
+            return "better"
+        return "same" if n_with == self._n_without else "worse"
 
     @cached_property
     def _n_without(self) -> int | None:

@@ -126,6 +126,300 @@ def test_a_stream_is_left_as_soon_as_its_block_has_ended() -> None:
     assert so_far == [False] * 8 + [True]
 
 
+# One statement to its end: `more` is what the model went on with.
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "more"),
+    [
+        ("python", "def f():\n    x = ├1┤\n\ndef g():\n    pass\n", "\n    return x\n"),
+        ("python", "x = foo(├a,\n        b)┤\n", "\ny = 2\n"),
+        ("python", "x = foo(\n    a,\n├    b,\n)┤\n", "\ny = 2\n"),
+        ("python", "x = foo(\n    a,\n    ├b,┤\n)\n", "\n)\ny = 2\n"),
+        ("python", "x = ├[\n    1,\n    2,\n]┤\n", "\ny = [3]\n"),
+        ("python", "x = ├{\n    'a': {'b': 1},\n}┤\n", "\nprint(x)\n"),
+        ("python", "x = ├a + \\\n    b┤\n", "\ny = 2\n"),
+        ("python", "x = ├(a\n     + b)┤\n", "\nprint(x)\n"),
+        ("python", "├@cache\ndef f():\n    return 1┤\n\n\ny = f()\n", "\n\n\ndef g():\n    return 2\n"),
+        ("python", "y = 1\n├for x in y:\n    print(x)┤\nz = 2\n", "\nprint(y)\n"),
+        ("python", "y = 1\n├if y:\n    a()\nelse:\n    b()┤\nz = 2\n", "\nc()\n"),
+        ("python", "y = 1\n├try:\n    a()\nexcept E:\n    b()\nfinally:\n    c()┤\nz = 2\n", "\nd()\n"),
+        ("python", "y = 1\n├if y:\n    a()\n\n    b()┤\nz = 2\n", "\n\nc()\n"),
+        ("python", "def ├f(a, b):┤\n    return a + b\n", "\n    return b\n"),
+        ("python", "def ├f(\n    a,\n    b,\n):┤\n    return a + b\n", "\n    return b\n"),
+        ("python", "for ├x in y:┤\n    print(x)\n", "\n    pass\n"),
+        ("python", "def f(a):├\n    return a┤\n\n\nx = 1\n", "\n\n\ndef g():\n    pass\n"),
+        ("python", "s = ├'''\na = (\n'''┤\n", "\ny = 2\n"),
+        ("python", "s = ├'('┤\n", "\ny = 2\n"),
+        ("python", "x = ├1  # (┤\n", "\ny = 2\n"),
+        ("python", 'print(├f"{a}",\n      b)┤\nx = 1\n', "\ny = 2\n"),
+        ("typescript", "function f() {\n  const x = ├1;┤\n  return x;\n}\n", "\n  const y = 2;\n"),
+        ("typescript", "function f() {\n  const x = ├1┤\n  return x\n}\n", "\n  const y = 2\n"),
+        ("typescript", "function f() {\n  return ├a\n    .map(b)\n    .filter(c);┤\n}\n", "\n  const y = 2;\n"),
+        ("typescript", "function f() {\n  return ├a &&\n    b;┤\n}\n", "\n  const y = 2;\n"),
+        ("typescript", "function f() {\n  return ├a\n    ? b\n    : c;┤\n}\n", "\n  const y = 2;\n"),
+        ("typescript", "const o = ├{\n  a: 1,\n  b: [2],\n};┤\n", "\nconst p = 2;\n"),
+        ("typescript", "f(├a, (b) => {\n  g(b);\n});┤\n", "\nh();\n"),
+        ("typescript", "f(\n  a,\n├  b,\n);┤\n", "\nh();\n"),
+        ("typescript", "const x = 1;\n├if (x) {\n  f();\n} else {\n  g();\n}┤\nh();\n", "\ni();\n"),
+        ("typescript", "const x = 1;\n├try {\n  f();\n} catch (e) {\n  g();\n}┤\nh();\n", "\ni();\n"),
+        ("typescript", "const x = 1;\n├if (x)\n  f();┤\nh();\n", "\ni();\n"),
+        ("typescript", "class A {\n  ├f(a: number): void {┤\n    g(a);\n  }\n}\n", "\n    h();\n"),
+        ("typescript", "export const f = ├(a: A): B => {┤\n  return a;\n};\n", "\n  return b;\n"),
+        ("typescript", "const s = ├`a ${b} (`;┤\nconst t = 1;\n", "\nconst u = 2;\n"),
+        ("typescript", "import ├{ a, b } from './c';┤\n", "\nimport { d } from './e';\n"),
+        (
+            "typescript",
+            "function f() {\n  const a = g();\n  return ├a;\n}┤\n\nexport const b = 1;\n",
+            "\n\nfunction h() {}\n",
+        ),
+        ("javascript", "const x = ├await fetch(url, {\n  method: 'GET',\n});┤\n", "\nconst y = 1;\n"),
+        ("javascript", "module.exports = ├{\n  a,\n};┤\n", "\nfoo();\n"),
+        ("javascript", "const x = ├a ||\n  b;┤\n", "\nfoo();\n"),
+        ("javascript", "promise├\n  .then(a)\n  .catch(b);┤\n", "\nfoo();\n"),
+        ("javascript", "const f = ├(a) =>\n  a + 1;┤\n", "\nfoo();\n"),
+        ("java", "class A {\n  int f() {\n    return ├a;┤\n  }\n}\n", "\n  }\n\n  int g() {\n    return b;\n  }\n"),
+        ("java", "class A {\n  void f() {\n    s├\n        .map(a)\n        .collect();┤\n  }\n}\n", "\n    g();\n"),
+        ("java", "class A {\n  void f() {\n    g(├a,\n        b);┤\n  }\n}\n", "\n    h();\n"),
+        ("java", "class A {\n  void f() {\n    g(\n        a,\n        ├b\n    );┤\n  }\n}\n", "\n    h();\n"),
+        (
+            "java",
+            "class A {\n  ├@Override\n  public int f() {\n    return 1;\n  }┤\n\n  int x;\n}\n",
+            "\n\n  int g() {}\n",
+        ),
+        ("java", "class A {\n  public ├int f(int a) {┤\n    return a;\n  }\n}\n", "\n    return 2;\n"),
+        ("java", "class A {\n  void f() {\n    ├if (a) {\n      g();\n    }┤\n    h();\n  }\n}\n", "\n    i();\n"),
+        ("csharp", "class A {\n    public ├int F()\n    {┤\n        return 1;\n    }\n}\n", "\n        return 2;\n"),
+        ("csharp", "class A {\n    int X\n├        => 1;┤\n}\n", "\n    int Y => 2;\n"),
+        ("csharp", "class A {\n    int ├X { get; set; }┤\n}\n", "\n\n    int Y { get; set; }\n"),
+        (
+            "csharp",
+            "class A {\n    void F()\n    {\n        var x = ├a\n            .B()\n            .C();┤\n    }\n}\n",
+            "\n        D();\n",
+        ),
+        (
+            "csharp",
+            "class A {\n  void F()\n  {\n    ├if (a)\n    {\n      G();\n    }┤\n    H();\n  }\n}\n",
+            "\n    I();\n",
+        ),
+        ("go", "package a\n\nfunc f() int {\n\tx := ├1┤\n\treturn x\n}\n", "\n\ty := 2\n"),
+        (
+            "go",
+            "package a\n\nfunc f() error {\n\terr := g()\n\t├if err != nil {\n\t\treturn err\n\t}┤\n\treturn nil\n}\n",
+            "\n\th()\n",
+        ),
+        ("go", "package a\n\nfunc f() {\n\tg(├a,\n\t\tb)┤\n}\n", "\n\th()\n"),
+        ("go", "package a\n\nfunc f() {\n\tx := ├T{\n\t\tA: 1,\n\t}┤\n\tg(x)\n}\n", "\n\th()\n"),
+        ("go", "package a\n\nfunc ├f(a int) int {┤\n\treturn a\n}\n", "\n\treturn 2\n"),
+        ("rust", "fn f() -> i32 {\n    let x = ├1;┤\n    x\n}\n", "\n    let y = 2;\n"),
+        (
+            "rust",
+            "fn f() {\n    let x = ├a\n        .iter()\n        .map(|b| b + 1)\n        .collect();┤\n}\n",
+            "\n    g();\n",
+        ),
+        (
+            "rust",
+            "fn f() {\n    ├match a {\n        1 => b(),\n        _ => c(),\n    }┤\n    g();\n}\n",
+            "\n    h();\n",
+        ),
+        ("rust", "├#[derive(Debug)]\nstruct A {\n    b: i32,\n}┤\n\nfn f() {}\n", "\n\nstruct B;\n"),
+        ("rust", "fn ├f<'a>(a: &'a str) -> &'a str {┤\n    a\n}\n", "\n    b\n"),
+        ("cpp", "void f() {\n  int x = ├g(a,\n            b);┤\n}\n", "\n  h();\n"),
+        ("cpp", "├template <typename T>\nT f(T a) {\n  return a;\n}┤\n\nint x;\n", "\n\nint g();\n"),
+        ("cpp", "void f() {\n  std::cout << ├a\n            << b;┤\n}\n", "\n  h();\n"),
+        ("c", "int f(void)\n{\n    ├for (int i = 0; i < 3; i++)\n        g(i);┤\n    return 0;\n}\n", "\n    h();\n"),
+        ("c", "int ├f(int a)\n{┤\n    return a;\n}\n", "\n    return 2;\n"),
+        ("ruby", "def f\n  x = ├1┤\n  x\nend\n", "\n  y = 2\n"),
+        ("ruby", "def f\n  ├a.each do |b|\n    g(b)\n  end┤\n  x\nend\n", "\n  h\n"),
+        ("ruby", "def f\n  ├if a\n    b\n  else\n    c\n  end┤\n  x\nend\n", "\n  h\n"),
+        ("ruby", "x = ├foo(a,\n        b)┤\ny = 1\n", "\nz = 2\n"),
+        ("php", "<?php\nfunction f() {\n    $x = ├g($a,\n        $b);┤\n    return $x;\n}\n", "\n    h();\n"),
+        ("php", "<?php\nfunction f() {\n    return $a├\n        ->b()\n        ->c();┤\n}\n", "\n    h();\n"),
+        (
+            "kotlin",
+            "fun f() {\n    val x = ├a\n        .map { it + 1 }\n        .first()┤\n    g(x)\n}\n",
+            "\n    h()\n",
+        ),
+        ("kotlin", "fun f() {\n    ├if (a) {\n        g()\n    }┤\n    h()\n}\n", "\n    i()\n"),
+        ("lua", "local x = ├f(a,\n  b)┤\nreturn x\n", "\nlocal y = 2\n"),
+        ("lua", "local y = 1\n├if y then\n  f()\nend┤\nreturn y\n", "\ng()\n"),
+        ("bash", "x=1\n├if true; then\n  echo a\nfi┤\necho b\n", "\necho c\n"),
+        ("bash", "echo ├a \\\n  b┤\necho c\n", "\necho d\n"),
+        ("yaml", "a:\n  b: ├1┤\n  c: 2\n", "\n  d: 3\n"),
+        ("no-such-language", "x = ├foo(a,\n  b)┤\n", "\ny = 2\n"),
+    ],
+)
+def test_a_statement_goes_to_its_end_and_no_further(language: str, text: str, more: str) -> None:
+    check_shown(text, inserted(text)[1] + more, language=language)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "raw"),
+    [
+        ("typescript", "foo(├a┤, b);\n", "a\n  + c"),
+        ("typescript", "const x = ├y┤;\n", "y;\nconst z = 1;\n"),
+        ("python", "x = foo(├a,┤)\n", "a,\n    b,\n)"),
+        ("python", "x = [├1, 2┤]\n", "1, 2\n]\n"),
+        ("go", "package a\n\nvar x = f(├1┤)\n", "1)\n\nvar y = 2\n"),
+        ("java", "class A { int x = f(├1┤); }\n", "1); }\nclass B {}\n"),
+        ("rust", "fn f() { g(├a┤); }\n", "a);\n    h();\n"),
+        ("python", "# a note ├on this┤\nx = 1\n", "on this\n# and that\ny = 2\n"),
+        ("typescript", "// a note ├on this┤\nconst x = 1;\n", "on this\nconst y = 2;\n"),
+    ],
+)
+def test_in_mid_line_the_line_is_not_left(language: str, text: str, raw: str) -> None:
+    check_shown(text, raw, language=language)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "raw"),
+    [
+        ("typescript", "function f() {\n  ├┤\n  return 1;\n}\n", "if (a) {\n" + "    g();\n" * 2),
+        ("typescript", "function f() {\n  const x = ├a┤;\n}\n", "a)"),
+        ("java", "class A {\n  void f() {\n    int x = ├g┤;\n  }\n}\n", "g("),
+        ("python", "x = ├foo┤\ny = 1\n", "foo(a, b"),
+        ("python", "def f():\n    ├x = 1┤\n", "x = 1\n    y = (2\n"),
+        ("go", "package a\n\nfunc f() {\n\tx := ├1┤\n}\n", "1)\n"),
+        ("rust", "fn f() {\n    ├g();┤\n}\n", "g();\n    h(\n"),
+    ],
+)
+def test_what_would_not_parse_is_cut_shorter(language: str, text: str, raw: str) -> None:
+    check_shown(text, raw, language=language)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "raw"),
+    [
+        ("python", "x = ├1┤\n", "1<|endoftext|>"),
+        ("python", "x = ├1┤\n", "1<|fim_middle|> + 2"),
+        ("python", "x = ├1┤\n", "1<|file_sep|>b.py\ny = 2"),
+        ("python", "x = ├1┤\n", "1<fim_suffix>\n"),
+        ("python", "x = ├1┤\n", "1<EOT>"),
+        ("python", "x = ├1┤\n", "1<｜fim▁end｜>"),
+        ("typescript", "const x = ├1;┤\n", "1;<|im_end|>\n"),
+        ("python", "├┤\n", "<|endoftext|>"),
+        ("python", "x = ├a <b> c┤\n", "a <b> c\n"),
+        ("html", "<p>├</s>┤\n", "</s>\n<p>"),
+    ],
+)
+def test_the_marks_of_a_format_are_not_shown(language: str, text: str, raw: str) -> None:
+    check_shown(text, raw, language=language)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "raw"),
+    [
+        ("python", "├x = 1┤\n", "```python\nx = 1\n```\n"),
+        ("python", "├x = 1┤\n", "```\nx = 1\n```\nThis sets x."),
+        ("go", "package a\n\n├var x = 1┤\n", "```go\nvar x = 1\n```"),
+        ("python", "def f():\n    ├x = 1\n    return x┤\n", "```py\nx = 1\n    return x\n```\n"),
+    ],
+)
+def test_a_fence_around_the_code_is_taken_off(language: str, text: str, raw: str) -> None:
+    check_shown(text, raw, language=language)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "raw"),
+    [
+        ("python", "def f():\n    ├x = 1\n    y = 2┤\n", "x = 1\n\ty = 2\n"),
+        ("python", "class A:\n  def f(self):\n    ├x = 1\n    y = 2┤\n", "x = 1\n\t\ty = 2\n"),
+        ("go", "package a\n\nfunc f() {\n\t├x := 1\n\tg(x)┤\n}\n", "x := 1\n    g(x)\n}"),
+        ("go", "package a\n\nfunc f() {\n\t├if a {\n\t\tg()\n\t}┤\n}\n", "if a {\n        g()\n    }\n}"),
+        ("java", "class A {\n\tvoid f() {\n\t\t├g();\n\t\th();┤\n\t}\n}\n", "g();\n        h();\n    }\n"),
+        ("typescript", "function f() {\n  if (a) {\n    ├g();\n    h();┤\n  }\n}\n", "g();\n\t\th();\n\t}\n"),
+        ("python", "def f():\n    ├return 1┤\n", "    return 1\n"),
+        ("typescript", "function f() {\n  ├return 1;┤\n}\n", "  return 1;\n}\n"),
+        ("typescript", "function f() {\n  g();\n├  h();┤\n}\n", "\n  h();\n}\n"),
+    ],
+)
+def test_the_indentation_is_the_documents(language: str, text: str, raw: str) -> None:
+    check_shown(text, raw, language=language)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "raw"),
+    [
+        ("python", "def f():\n    ├a = 1┤\n    return a + b\n", "a = 1\n    return a + b\n"),
+        ("python", "def f():\n    if x:\n        ├a = 1┤\n    return a + b\n", "a = 1\n        return a + b\n"),
+        ("python", "def f():\n    ├a = 1┤\n\n\ndef other_function(b):\n    pass\n", "a = 1\n\n\ndef other_func"),
+        ("python", "def f():\n    x = 1\n    ├┤\n    y = 2\n    z = 3\n", "y = 2\n    z = 3\n"),
+        ("typescript", "function f() {\n  ├a();┤\n}\nfoo();\n", "a();\n}\nfoo();\n"),
+        ("typescript", "f(() => {\n  ├a();┤\n});\n", "a();\n});\n"),
+        ("java", "class A {\n  void f() {\n    System.out.├┤\n\n    System.out.println();\n  }\n}\n", "println();\n"),
+        ("go", "package a\n\nfunc f() {\n\t├┤\n\tg(1)\n}\n", "g(1)\n}\n"),
+        ("ruby", "def f\n  ├a┤\nend\n", "a\nend\n"),
+        ("lua", "function f()\n  ├a()┤\nend\n", "a()\nend\n"),
+        ("python", "価格 = 1\n├┤\n合計 = 価格 * 数量\n", "合計 = 価格 * 数量\n"),
+    ],
+)
+def test_what_follows_is_not_said_again(language: str, text: str, raw: str) -> None:
+    check_shown(text, raw, language=language)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "raw"),
+    [
+        (
+            "python",
+            "def f():\n    ├a(1, 'first')\n    b(2, 'second')┤\n",
+            "a(1, 'first')\n    b(2, 'second')\n    " * 4,
+        ),
+        ("python", "def f():\n    ├g()\n    g()\n    g()┤\n", "g()\n    " * 9),
+        ("python", "# ├abc, def,┤\nx = 1\n", "abc, def, " * 12),
+        ("python", "def f():\n    ├a = 1┤\n", "a = 1\n    # Now a is one.\n    # It may be used.\n"),
+        ("python", "├a = 1┤\n", "a = 1\n# That was it.\n"),
+        ("python", "├# the first\nx = 1┤\n", "# the first\nx = 1\ny = 2\n"),
+        ("typescript", "function f() {\n  ├g();┤\n}\n", "g();\n  // Done.\n}\n"),
+        ("go", "package a\n\nfunc f() {\n\t├g()┤\n}\n", "g()\n\t// one\n\t// two\n\t// three\n\t// four\n\th()\n}\n"),
+        ("python", "def f():\n    ├return 1┤\n", "return 1\n    x = 2\n    return x\n"),
+        ("python", "for a in b:\n    ├continue┤\n", "continue\n    print(a)\n"),
+        ("typescript", "function f() {\n  ├throw new Error('x');┤\n}\n", "throw new Error('x');\n  g();\n}\n"),
+        ("python", "def f():\n    ├return (\n        1\n    )┤\n", "return (\n        1\n    )\n"),
+    ],
+)
+def test_an_answer_that_goes_in_circles_or_into_prose_is_cut(language: str, text: str, raw: str) -> None:
+    check_shown(text, raw, language=language)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "raw"),
+    [
+        ("typescript", "foo(a├)┤\n", ")"),
+        ("typescript", "foo(a├);┤\nbar();\n", ");\nbaz();\n"),
+        ("typescript", "function f() {\n  g();\n├}┤\n", "}\n"),
+        ("python", "x = [1, 2├]┤\n", "]\n"),
+        ("ruby", "def f\n  1\n├end┤\n", "end\n"),
+        ("python", "名前 = ├'漢字'┤\n", "'漢字'\n値 = 1\n"),
+        ("python", "s = ├'😀'┤\n", "'😀'\nt = '🙂'\n"),
+        ("typescript", "const x = ├[\n  '😀',\n];┤\r\nfoo();\r\n", "[\r\n  '😀',\r\n];\r\nbar();\r\n"),
+        ("python", "def f():\r\n    ├if a:\n        b()┤\r\n    return 1\r\n", "if a:\r\n        b()\r\n    c()\r\n"),
+        ("go", "package a\r\n\r\nfunc f() {\r\n\t├g()┤\r\n}\r\n", "g()\r\n}\r\n"),
+    ],
+)
+def test_closing_marks_wide_characters_and_line_breaks(language: str, text: str, raw: str) -> None:
+    check_shown(text, raw, language=language)
+
+
+@pytest.mark.parametrize(
+    ("language", "marked", "raw", "n_read"),
+    [
+        ("python", "x = <|>\n", "foo(1)\ny = 2\n", len("foo(1)\n")),
+        ("python", "x = <|>\n", "foo(\n    1)\ny = 2\n", len("foo(\n    1)\n")),
+        ("typescript", "const x = <|>\n", "foo(1);\nconst y = 2;\n", len("foo(1);\n")),
+        ("typescript", "const x = <|>\n", "foo(1)\nconst y = 2;\n", len("foo(1)\nconst y ") + 1),
+        ("typescript", "const x = <|>;\n", "foo(1)\nconst y = 2;\n", len("foo(1)\n")),
+        ("go", "package a\n\nfunc <|>\n\treturn 1\n}\n", "f() int {\n\treturn 2\n", len("f() int {\n")),
+        ("python", "x = <|>\n", "1<|endoftext|>\n", len("1<|endoftext|>")),
+    ],
+)
+def test_a_stream_is_read_no_further_than_its_statement(language: str, marked: str, raw: str, n_read: int) -> None:
+    snapshot, offset = at_cursor(marked, language)
+    trigger = _trigger(marked, language, 12)
+    first = next(n for n in range(len(raw) + 1) if is_whole(raw[:n], snapshot, offset, trigger))
+    assert first == n_read
+
+
 PIECES = [*"ab =+()[]{}:,.'\"\n\t ", "é", "漢", "😀", "return", "if "]
 CODE = st.lists(st.sampled_from(PIECES), max_size=60).map("".join)
 

@@ -18,6 +18,7 @@ _MAX_EQUAL_LINES = 3
 _MAX_REPEATED_LINES = 6
 _MIN_REPEATED_CHARS = 24
 _MIN_JUDGED_CHARS = 8
+_LONG_QUOTES = ("'''", '"""', "`")
 
 _LINE_BY_LINE = ("html", "yaml", "toml", "prose", "sql")
 _ENDS_OPEN = re.compile(r"(?:[=*%&|^?.,]|(?<!\+)\+|(?<!-)-|=>|->|\\)$")
@@ -25,7 +26,7 @@ _ANNOTATION = re.compile(r"^\s*(?:@[\w.]+(?:\(.*\))?|#?\[\[?[\w(][^\]]*\]\]?|tem
 _LEAVES = re.compile(r"^\s*(?:return|raise|throw|break|continue|goto)\b")
 _HEADER_WITHOUT_BRACE = re.compile(r"^\s*\}?\s*(?:(?:else\s+)?(?:if|for|foreach|while)\b.*\)|else|do)$")
 _GOES_ON = re.compile(
-    r"^\s*(?:\{\s*$|\.(?!\.)|\?\.|&&|\|\||=>|->|[?:+*|]\s|(?:instanceof|extends|implements|throws|where)\b)"
+    r"^\s*(?:\{\s*$|\.(?!\.)|\?\.|&&|\|\||=>|->|<<|>>|[?:+*|]\s|(?:instanceof|extends|implements|throws|where)\b)"
 )
 _NEXT_BRANCH = re.compile(r"^\s*\}?\s*(?:else|elif|elsif|elseif|catch|except|finally|rescue|ensure|when)\b")
 
@@ -74,7 +75,7 @@ def around(snapshot: Snapshot, offset: int) -> Around:
         below=tuple(below),
         owed=owed,
         owed_around=owed_around,
-        indent_unit=_indent_unit(above[1:] + below),
+        indent_unit=_indent_unit([*above[1:], text[start:offset] + ".", *below]),
         language=find(snapshot.language),
     )
 
@@ -117,7 +118,7 @@ def shorter(text: str, place: Around) -> list[str]:
             line = code[at + 1 :].split("\n", 1)[0]
             if line.strip() and width(line) <= body:
                 found.add(text[:at])
-    if left_open and "\n" not in text[: left_open[0]]:
+    if left_open and code[left_open[0]] != "{" and "\n" not in text[: left_open[0]]:
         found.add(text[: left_open[0]])
     return sorted(found - {text}, key=len, reverse=True)
 
@@ -173,7 +174,7 @@ def _block(lines: list[str], n_judged: int, place: Around, trigger: Trigger) -> 
 
 def _statement(lines: list[str], n_judged: int, place: Around, trigger: Trigger) -> tuple[int, bool]:
     """How many of `lines` are the statement at the cursor, and whether it is certain that no more are."""
-    code = blocks.mask("\n".join(lines), 0, place.language).code.split("\n")
+    code = _code(lines, place)
     first = next((i for i, line in enumerate(lines) if line.strip()), 0)
     statement = _Statement(place, lines[first] if first else place.before + lines[0])
     for i, line in enumerate(lines):
@@ -184,7 +185,7 @@ def _statement(lines: list[str], n_judged: int, place: Around, trigger: Trigger)
             n_said = _n_before_repetition(lines, i) if is_whole else None
             if n_said is not None:
                 return n_said, True
-            belongs = statement.goes_on(line, code[i], is_whole=is_whole)
+            belongs = _is_in_string(lines[:i], place) or statement.goes_on(line, code[i], is_whole=is_whole)
             if not belongs:
                 return i, belongs is False
         statement.read(code[i].rstrip(), on_line_of=place.before if i == 0 else "")
@@ -192,6 +193,19 @@ def _statement(lines: list[str], n_judged: int, place: Around, trigger: Trigger)
             # The document has the body of this header already.
             return i + 1, i + 1 < len(lines)
     return len(lines), False
+
+
+def _code(lines: list[str], place: Around) -> list[str]:
+    """`lines` with blanks for comments and strings."""
+    before = place.before
+    return blocks.mask(before + "\n".join(lines), 0, place.language).code[len(before) :].split("\n")
+
+
+def _is_in_string(lines: list[str], place: Around) -> bool:
+    """Whether what comes below `lines` is still in a string that they have opened."""
+    text = place.before + "\n".join(lines) + "\n"
+    may_be = any(quote in text for quote in _LONG_QUOTES)
+    return may_be and blocks.mask(text, len(text), place.language).in_string
 
 
 def _leaves(line: str) -> bool:
@@ -205,7 +219,7 @@ def _n_to_blocks_end(lines: list[str], place: Around) -> int | None:
     None where that is to be seen. Such a block waits for its rest as an empty one waits for its body.
     """
     depth = len(place.owed + place.owed_around)
-    for i, code in enumerate(blocks.mask("\n".join(lines), 0, place.language).code.split("\n")):
+    for i, code in enumerate(_code(lines, place)):
         if i and code.strip() and width(code) == 0 and not CLOSING_LINE.match(code):
             return 0
         depth += sum((c in "([{") - (c in ")]}") for c in code)
@@ -238,10 +252,11 @@ class _Statement:
         if not code.strip():
             return
         self._last = on_line_of + code
-        self.is_header = blocks.opens_block(self._last, self._language)
+        opens_block = blocks.opens_block(self._last, self._language)
+        self.is_header = opens_block and not self._last.endswith(("(", "["))
         if self._counts_brackets:
             self._depth = max(0, self._depth + sum((c in "([{") - (c in ")]}") for c in code))
-        self._has_body |= self.is_header and (self._has_braces or self._depth == 0)
+        self._has_body |= opens_block and (self._has_braces or self._depth == 0)
 
     def goes_on(self, line: str, code: str, *, is_whole: bool) -> bool | None:
         """Whether `line`, with its `code`, belongs to the statement; None where too little of it is known yet."""

@@ -18,7 +18,7 @@ from lsp_server.completion.trigger import Trigger
 PARSE_DEADLINE_MS = 20.0
 """For one parse of the few lines around the cursor, which take about 1 ms."""
 
-_MAX_TRIED = 4
+_MAX_TRIED = 3
 _MIN_REPEATED_CHARS = 8
 _MIN_SAID_AGAIN_CHARS = 4
 _MIN_BEGUN_CHARS = 6
@@ -28,7 +28,7 @@ _PAIRS = {")": "(", "]": "[", "}": "{"}
 _SPECIAL_TOKEN = re.compile(
     r"<\|(?:fim_\w+|end\w*|file_sep\w*|file_separator|repo_name|im_start|im_end|cursor|eot_id|begin_of_text)\|>"
     r"|<｜[^｜\n]{1,40}｜>|<(?:fim_(?:prefix|middle|suffix|pad)|file_sep|repo_name|reponame|EOT|PRE|SUF|MID)>"
-    r"|<\[(?:fim-\w+|end▁of▁sentence)\]>|</s>\s*\Z|\[(?:SUFFIX|PREFIX|MIDDLE)\]"
+    r"|<\[(?:fim-\w+|end▁of▁sentence)\]>|\[(?:SUFFIX|PREFIX|MIDDLE)\]"
 )
 _OPENING_FENCE = re.compile(r"\A\s*```[\w+#-]*\n")
 _CLOSING_FENCE = re.compile(r"^```\s*$", re.MULTILINE)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from context import Snapshot
-from context.blocks import EmptyBody
+from context.blocks import EmptyBody, mask
+from context.languages import find
 from context.syntax import Place
 
 Shape = Literal["line", "statement", "block"]
@@ -40,7 +41,7 @@ def decide(snapshot: Snapshot, offset: int, place: Place, max_lines: int, *, is_
     rest = snapshot.text[offset : snapshot.line_end(offset)]
     if not is_invoked and _is_inside_word(rest):
         return None
-    if place.in_comment or place.in_string:
+    if place.in_comment or (place.in_string and not _opens_string(line, snapshot.language)):
         return Trigger(is_invoked, "line", 1, _columns(line) - 1)
     body = place.empty_body
     if body is not None and not line.strip() and _ONLY_CLOSING.match(rest) and _takes_many(body):
@@ -56,6 +57,11 @@ def _takes_many(body: EmptyBody) -> bool:
     In 2,024 files of open source, 7 of 10 such branches were; beside a longer one, 4 of 10 and fewer.
     """
     return not body.on_header_line and body.n_beside != 1
+
+
+def _opens_string(line: str, language: str) -> bool:
+    """Whether the string that the cursor is in begins on its line, so that what comes after it can be told."""
+    return mask(line, len(line), find(language)).in_string
 
 
 def _is_inside_word(rest: str) -> bool:
