@@ -47,10 +47,36 @@ def test_many_lines_only_where_a_body_is_missing(text: str, expected: str) -> No
         ("ruby", "def f(a)\n  <|>\nend\n", "many"),
         ("lua", "function f(a)\n  <|>\nend\n", "many"),
         ("no-such-language", "whatever <|>\n", "one"),
+        ("python", "if a:\n    b()\nelse:\n    <|>\n", "one"),
+        ("python", "if a:\n    b()\n    c()\nelse:\n    <|>\n", "many"),
+        ("typescript", "if (a) {\n  b();\n} else {\n  <|>\n}\n", "one"),
+        ("csharp", "if (a)\n{\n    B();\n}\nelse\n{\n    <|>\n}\n", "one"),
+        ("java", "if (a) {\n  return;\n}\nif (b) {\n  <|>\n}\n", "one"),
+        ("java", "a();\nif (b) {\n  <|>\n}\n", "many"),
     ],
 )
 def test_every_language_has_its_own_openers(language: str, text: str, expected: str) -> None:
     check_lines(text, expected, language=language)
+
+
+@pytest.mark.parametrize(
+    ("text", "shape"),
+    [
+        ("x = <|>\n", "statement"),
+        ("x = <|>  \n", "statement"),
+        ("foo(<|>)\n", "line"),
+        ("foo(<|>, b)\n", "line"),
+        ("# a note <|>\n", "line"),
+        ("print('a <|>\n", "statement"),
+        ("'''\na note <|>\n'''\n", "line"),
+        ("def f():\n    <|>\n", "block"),
+    ],
+)
+def test_nothing_leaves_a_line_that_goes_on(text: str, shape: str) -> None:
+    snapshot, offset = at_cursor(text)
+    trigger = decide(snapshot, offset, look(snapshot, offset), 12, is_invoked=False)
+    assert trigger is not None
+    assert trigger.shape == shape
 
 
 def test_who_asks_in_the_middle_of_a_word_gets_an_answer() -> None:
