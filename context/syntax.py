@@ -97,16 +97,20 @@ def first_that_fits(snapshot: Snapshot, offset: int, candidates: Iterable[str], 
     parse, it cannot be told, and the candidate is taken.
     """
     near = _Fit(snapshot, offset, 30, _MAX_CHARS_PER_SIDE, deadline_ms)
-    second_best: str | None = None
-    for n, candidate in enumerate(candidates):
-        fit = near.judge(candidate)
-        if fit != "better" and n == 0:
-            fit = _Fit(snapshot, offset, 120, 2 * _MAX_CHARS_PER_SIDE, deadline_ms).judge(candidate)
-        if fit == "better":
-            return candidate
-        if fit == "same" and second_best is None:
-            second_best = candidate
-    return second_best
+    left = iter(candidates)
+    first = next(left, None)
+    fit = near.judge(first) if first is not None else "worse"
+    if fit == "better" or first is None:
+        return first
+    others = list(left)
+    if fit == "worse" or others:
+        fit = _Fit(snapshot, offset, 120, 2 * _MAX_CHARS_PER_SIDE, deadline_ms).judge(first)
+    if fit == "better" or (fit == "same" and not others):
+        return first
+    fits = [(near.judge(other), other) for other in others]
+    better = next((other for fit, other in fits if fit == "better"), None)
+    same = first if fit == "same" else next((other for fit, other in fits if fit == "same"), None)
+    return better or same
 
 
 class _Fit:
