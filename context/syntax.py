@@ -1,4 +1,4 @@
-"""What stands at the cursor, by a parse of the few lines around it under a deadline; keeps nothing between calls.
+"""What stands at the cursor, by a parse of the few lines around it under a deadline; keeps nothing but the last views.
 
 Must not know the whole file's tree (that is `context.outline`) or what is done with the answer. A place is an int
 offset into the text; bytes appear only in here.
@@ -14,12 +14,14 @@ from functools import cached_property
 from typing import Literal
 
 import tree_sitter
+from cachetools import LRUCache, cached
 
 from context import blocks, brackets
 from context.blocks import EmptyBody
 from context.document import Snapshot
 from context.languages import Language, ScopeKind, find
 
+_N_LINES = 20
 _MAX_CHARS_PER_SIDE = 4_000
 _MAX_LITERAL_DEPTH = 6
 _LINE_BREAK = re.compile(r"\r\n?")  # grammars do not take a lone \r for one
@@ -42,50 +44,38 @@ class Place:
     scope: ScopeKind | None
 
 
-def look(snapshot: Snapshot, offset: int, *, n_lines: int = 30, deadline_ms: float = 10.0) -> Place:
-    """What stands at `offset`, from at most twice `n_lines` on either side, cut where a line stands furthest left."""
-    language = find(snapshot.language)
-    start, end = _window(snapshot.text, offset, n_lines)
-    start = _outside_literals(snapshot.text, start, offset, language) if language else start
-    text, at = snapshot.text[start:end], offset - start
-    masked = blocks.mask(text, at, language)
-    in_comment, in_string = masked.in_comment, masked.in_string
-    tree = _parse(language, text, deadline_ms, fragment=start > 0) if language else None
+def look(snapshot: Snapshot, offset: int, *, deadline_ms: float = 10.0) -> Place:
+    """What stands at `offset`, from the lines around it."""
+    view = _view(snapshot, offset)
+    language, text, at = view.language, view.text, len(view.before)
+    in_comment, in_string = view.masked.in_comment, view.masked.in_string
+    tree = view.tree(deadline_ms)
     has_error = False
     if tree and language:
-        cursor = len(_encode(text[:at]))
-        cursor_row = text.count("\n", 0, max(0, snapshot.line_start(offset) - start))
+        cursor = len(_encode(view.before))
+        cursor_row = view.before.count("\n")
         has_error = any(node.start_point.row == cursor_row for node in _errors(tree.root_node))
         in_comment, in_string = _literal_at(tree, cursor, language, in_comment=in_comment, in_string=in_string)
     is_code = not in_comment and not in_string
+    line = text[text.rfind("\n", 0, at) + 1 :].split("\n", 1)[0]
     return Place(
         parsed=tree is not None,
         in_comment=in_comment,
         in_string=in_string,
         has_error_at_cursor=has_error,
-        is_line_blank=not snapshot.text[snapshot.line_start(offset) : snapshot.line_end(offset)].strip(),
-        empty_body=blocks.empty_body(masked.code, at, language) if is_code else None,
-        scope=blocks.scope_kind(masked.code, at, language, is_cut=start > 0),
+        is_line_blank=not line.strip(),
+        empty_body=blocks.empty_body(view.masked.code, at, language) if is_code else None,
+        scope=blocks.scope_kind(view.masked.code, at, language, is_cut=view.is_cut),
     )
 
 
-def n_errors(language_name: str, text: str, deadline_ms: float) -> int | None:
-    """How many ERROR and MISSING nodes `text` parses to; None without a grammar or past the deadline."""
-    language = find(language_name)
-    tree = _parse(language, text, deadline_ms) if language else None
-    return sum(1 for _ in _errors(tree.root_node)) if tree else None
-
-
-def owed_brackets(snapshot: Snapshot, offset: int, *, n_lines: int = 30) -> tuple[str, str]:
+def owed_brackets(snapshot: Snapshot, offset: int) -> tuple[str, str]:
     """The open brackets that the document does not close: those of the statement at `offset`, and those around it.
 
     The innermost come first; see `brackets.owed`.
     """
-    language = find(snapshot.language)
-    start, end = _window(snapshot.text, offset, n_lines)
-    start = _outside_literals(snapshot.text, start, offset, language) if language else start
-    text, at = snapshot.text[start:end], offset - start
-    return brackets.owed(blocks.mask(text, at, language).code, at, language)
+    view = _view(snapshot, offset)
+    return brackets.owed(view.masked.code, len(view.before), view.language)
 
 
 def first_that_fits(snapshot: Snapshot, offset: int, candidates: Iterable[str], deadline_ms: float) -> str | None:
@@ -96,57 +86,94 @@ def first_that_fits(snapshot: Snapshot, offset: int, candidates: Iterable[str], 
     class, some grammars take the right text for the wrong one. Without a grammar, or past the deadline of one
     parse, it cannot be told, and the candidate is taken.
     """
-    near = _Fit(snapshot, offset, 30, _MAX_CHARS_PER_SIDE, deadline_ms)
+    near = _view(snapshot, offset)
     left = iter(candidates)
     first = next(left, None)
-    fit = near.judge(first) if first is not None else "worse"
+    fit = near.judge(first, deadline_ms) if first is not None else "worse"
     if fit == "better" or first is None:
         return first
     others = list(left)
     if fit == "worse" or others:
-        fit = _Fit(snapshot, offset, 120, 2 * _MAX_CHARS_PER_SIDE, deadline_ms).judge(first)
+        fit = _View(snapshot, offset, 6 * _N_LINES, 2 * _MAX_CHARS_PER_SIDE).judge(first, deadline_ms)
     if fit == "better" or (fit == "same" and not others):
         return first
-    fits = [(near.judge(other), other) for other in others]
+    fits = [(near.judge(other, deadline_ms), other) for other in others]
     better = next((other for fit, other in fits if fit == "better"), None)
     same = first if fit == "same" else next((other for fit, other in fits if fit == "same"), None)
     return better or same
 
 
-class _Fit:
-    """The lines around one offset, and what they parse to with something put in there."""
+class _View:
+    """The lines around one offset, with \\n for every line break: from `n_lines` to twice as many on either side.
 
-    def __init__(self, snapshot: Snapshot, offset: int, n_lines: int, max_chars: int, deadline_ms: float) -> None:
-        self._language = find(snapshot.language)
+    Masking and parsing are done when they are first asked for, and once.
+    """
+
+    def __init__(self, snapshot: Snapshot, offset: int, n_lines: int, max_chars: int) -> None:
+        self.snapshot = snapshot  # held, so that no other one gets its id while the view is remembered
+        self.language = find(snapshot.language)
         start, end = _window(snapshot.text, offset, n_lines, max_chars)
-        if self._language:
-            start = _outside_literals(snapshot.text, start, offset, self._language)
-        self._is_fragment = start > 0
-        self._before = _LINE_BREAK.sub("\n", snapshot.text[start:offset])
-        self._after = _LINE_BREAK.sub("\n", snapshot.text[offset:end])
-        self._deadline_ms = deadline_ms
-
-    def judge(self, text: str) -> Literal["better", "same", "worse"]:
-        """What `text` does to the errors; one that leaves none, or cannot be judged, counts as better."""
-        n_with = self._n_errors(text)
-        if not n_with or self._n_without is None or n_with < self._n_without:
-            return "better"
-        return "same" if n_with == self._n_without else "worse"
+        if self.language:
+            start = _outside_literals(snapshot.text, start, offset, self.language)
+        self.is_cut = start > 0
+        self.before = _LINE_BREAK.sub("\n", snapshot.text[start:offset])
+        self.after = _LINE_BREAK.sub("\n", snapshot.text[offset:end])
+        self._tree: tree_sitter.Tree | None = None
+        self._is_parsed = False
 
     @cached_property
-    def _n_without(self) -> int | None:
-        return self._n_errors("")
+    def text(self) -> str:
+        """Both sides as one."""
+        return self.before + self.after
 
-    def _n_errors(self, text: str) -> int | None:
-        source = self._before + text + self._after
-        tree = _parse(self._language, source, self._deadline_ms, fragment=self._is_fragment) if self._language else None
-        return sum(1 for _ in _errors(tree.root_node)) if tree else None
+    @cached_property
+    def masked(self) -> blocks.Masked:
+        """The text without comments and what strings hold."""
+        return blocks.mask(self.text, len(self.before), self.language)
+
+    def tree(self, deadline_ms: float) -> tree_sitter.Tree | None:
+        """The tree of the text; None without a grammar or past the deadline."""
+        if not self._is_parsed and self.language:
+            self._tree = _parse(self.language, _encode(self.text), deadline_ms, fragment=self.is_cut)
+        self._is_parsed = True
+        return self._tree
+
+    def judge(self, text: str, deadline_ms: float) -> Literal["better", "same", "worse"]:
+        """What `text` does to the errors when it is put in; one that leaves none, or cannot be judged, is better."""
+        if self.language is None:
+            return "better"
+        with_text = self._parse_with(self.language, text, deadline_ms)
+        n_with = _n_errors(with_text) if with_text else 0
+        if not n_with:
+            return "better"
+        without = self.tree(deadline_ms)
+        n_without = _n_errors(without) if without else None
+        if n_without is None or n_with < n_without:
+            return "better"
+        return "same" if n_with == n_without else "worse"
+
+    def _parse_with(self, language: Language, text: str, deadline_ms: float) -> tree_sitter.Tree | None:
+        """The tree with `text` put in; where the tree without it is there, only what differs is parsed."""
+        before, middle = _encode(self.before), _encode(text)
+        source = before + middle + _encode(self.after)
+        if self._tree is None:
+            return _parse(language, source, deadline_ms, fragment=self.is_cut)
+        old = self._tree.copy()
+        place, end = _point(before), _point(before + middle)
+        old.edit(len(before), len(before), len(before) + len(middle), place, place, end)
+        return _parse(language, source, deadline_ms, fragment=self.is_cut, old=old)
+
+
+@cached(LRUCache(4), key=lambda snapshot, offset: (id(snapshot), offset))
+def _view(snapshot: Snapshot, offset: int) -> _View:
+    """The view that all that is asked of one place shares: the trigger, the cuts and the last check."""
+    return _View(snapshot, offset, _N_LINES, _MAX_CHARS_PER_SIDE)
 
 
 # The window.
 
 
-def _window(text: str, offset: int, n_lines: int, max_chars: int = _MAX_CHARS_PER_SIDE) -> tuple[int, int]:
+def _window(text: str, offset: int, n_lines: int, max_chars: int) -> tuple[int, int]:
     """From where to where to parse: cut at lines unless they are too long. `max_chars` is for one side."""
     floor, ceiling = max(0, offset - max_chars), min(len(text), offset + max_chars)
     above = text[floor:offset].splitlines(keepends=True)
@@ -207,22 +234,38 @@ def _long_literals(language: Language) -> list[tuple[str, str]]:
 # The tree.
 
 
-def _parse(language: Language, text: str, deadline_ms: float, *, fragment: bool = False) -> tree_sitter.Tree | None:
-    """The tree of `text`, or None past the deadline.
+def _parse(
+    language: Language, source: bytes, deadline_ms: float, *, fragment: bool, old: tree_sitter.Tree | None = None
+) -> tree_sitter.Tree | None:
+    """The tree of `source`, or None past the deadline.
 
     The deadline is only looked at when the source is a callback. The parser is a new one each time (1 us): after a
     stop, one that is used again would go on with the old text.
     """
-    source = _encode(text)
     stop_at = time.perf_counter() + deadline_ms / 1000
     parser = tree_sitter.Parser(language.grammar(fragment=fragment))
+
+    def piece(byte: int, _: object) -> bytes:
+        return source[byte : byte + 4096]
+
+    def is_late(_: int, has_error: bool) -> bool:
+        return time.perf_counter() > stop_at
+
     try:
-        return parser.parse(
-            lambda byte, _point: source[byte : byte + 4096],
-            progress_callback=lambda _offset, _has_error: time.perf_counter() > stop_at,
-        )
+        if old is not None:
+            return parser.parse(piece, old, progress_callback=is_late)
+        return parser.parse(piece, progress_callback=is_late)
     except ValueError:
         return None
+
+
+def _point(before: bytes) -> tuple[int, int]:
+    """Row and byte column of the end of `before`, as the parser counts them."""
+    return before.count(b"\n"), len(before) - before.rfind(b"\n") - 1
+
+
+def _n_errors(tree: tree_sitter.Tree) -> int:
+    return sum(1 for _ in _errors(tree.root_node))
 
 
 def _encode(text: str) -> bytes:

@@ -119,9 +119,7 @@ def _headers(text: str, outline: Outline, offset: int) -> list[Span]:
     last = offset - len(before) + len(before.rstrip())
     indent = _indent(text, offset)
     return [
-        Span(scope.start, scope.header_end)
-        for scope in outline.enclosing(last)
-        if _indent(text, scope.start) < indent
+        Span(scope.start, scope.header_end) for scope in outline.enclosing(last) if _indent(text, scope.start) < indent
     ]
 
 

@@ -9,11 +9,12 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from marks import at_cursor
 
 from context.document import Edit, Snapshot
 from context.languages import LANGUAGES, find
 from context.outline import IncrementalTree, Outline, Span
-from context.syntax import Place, look, n_errors
+from context.syntax import Place, first_that_fits, look
 
 GENEROUS_MS = 5_000.0
 
@@ -252,21 +253,31 @@ def test_a_deadline_of_nothing_leaves_the_text() -> None:
     assert (place.parsed, place.in_comment, place.scope) == (False, True, "function")
 
 
+@pytest.mark.parametrize("has_looked", [False, True])
 @pytest.mark.parametrize(
-    ("language", "text", "expected"),
+    ("language", "text", "candidates", "expected"),
     [
-        ("python", "x = 1\n", 0),
-        ("python", "x = (1\n", 1),
-        ("javascript", "f(\n", 1),
-        ("cobol", "x", None),
+        ("python", "x = <|>\ny = 2\n", ["(1", "(1)"], "(1)"),
+        ("python", "x = <|>\r\ny = '漢😀'\r\n", ["f(", "f()"], "f()"),
+        ("javascript", "f(<|>)\n", ["a)", "a"], "a"),
+        ("python", "x = (<|>\n", ["1", "1)"], "1)"),
+        ("python", "x = y<|>\n", ["(", "["], None),
+        ("cobol", "<|>", ["(", "x"], "("),
+        ("python", "<|>", [], None),
     ],
 )
-def test_counting_errors(language: str, text: str, expected: int | None) -> None:
-    assert n_errors(language, text, GENEROUS_MS) == expected
+def test_what_adds_no_error_is_taken(
+    language: str, text: str, candidates: list[str], expected: str | None, has_looked: bool
+) -> None:
+    snapshot, offset = at_cursor(text, language)
+    if has_looked:
+        look(snapshot, offset, deadline_ms=GENEROUS_MS)
+    assert first_that_fits(snapshot, offset, candidates, GENEROUS_MS) == expected
 
 
-def test_counting_errors_gives_up_at_the_deadline() -> None:
-    assert n_errors("python", "x = [1, (2\n" * 5_000, 0.0) is None
+def test_past_the_deadline_it_cannot_be_told() -> None:
+    snapshot, offset = at_cursor("x = [1, (2\n" * 500 + "<|>")
+    assert first_that_fits(snapshot, offset, ["((("], 0.0) == "((("
 
 
 HOSTILE = {

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, field
+
+from cachetools import LRUCache, cached
 
 from context import Snapshot, blocks
 from context.languages import Language, find
@@ -48,6 +49,7 @@ class Around:
     owed_around: str
     indent_unit: str
     language: Language | None
+    snapshot: Snapshot = field(repr=False, compare=False)  # held, so that no other one gets its id while this is kept
 
     @property
     def line_below(self) -> str:
@@ -60,7 +62,7 @@ class Around:
         return self.language is not None and self.language.blocks in _LINE_BY_LINE
 
 
-@lru_cache(maxsize=4)  # asked for each piece of a stream
+@cached(LRUCache(4), key=lambda snapshot, offset: (id(snapshot), offset))  # asked for each piece of a stream
 def around(snapshot: Snapshot, offset: int) -> Around:
     """What stands around `offset`."""
     text, end = snapshot.text, snapshot.line_end(offset)
@@ -77,6 +79,7 @@ def around(snapshot: Snapshot, offset: int) -> Around:
         owed_around=owed_around,
         indent_unit=_indent_unit([*above[1:], text[start:offset] + ".", *below]),
         language=find(snapshot.language),
+        snapshot=snapshot,
     )
 
 
