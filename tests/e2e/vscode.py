@@ -189,8 +189,13 @@ def _npm(tools: Tools, folder: Path, *args: str) -> None:
     """npm without install scripts: they would compile, or ask hosts other than the registry."""
     folder.mkdir(parents=True, exist_ok=True)
     path = f"{tools.node.parent}{os.pathsep}{os.environ['PATH']}"
+    trust = "--use-system-ca"  # a company's own authority is known to the system, not to Node
     quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
-    _run([tools.node.with_name("npm"), *args, *quiet], cwd=folder, environ={**os.environ, "PATH": path})
+    _run(
+        [tools.node.with_name("npm"), *args, *quiet],
+        cwd=folder,
+        environ={**os.environ, "PATH": path, "NODE_OPTIONS": trust},
+    )
 
 
 def _run(command: Sequence[str | Path], *, cwd: Path, environ: Mapping[str, str] | None = None) -> None:
