@@ -16,6 +16,7 @@ from context.languages import BlockStyle, Language, ScopeKind
 BlockKind = Literal["function", "class", "module", "loop", "branch", "literal"]
 
 _MAX_HEADER_LINES = 40
+_TAB_WIDTH = 4
 _NOT_BREAKS = re.compile(r"[^\r\n]+")
 _CODE = re.compile(r"\S")
 
@@ -92,6 +93,11 @@ def opens_block(line: str, language: Language | None) -> bool:
     return _opens(line.rstrip(), language.blocks if language else "braces")
 
 
+def columns(line: str) -> int:
+    """Columns of indentation, a tab being four."""
+    return len(_indent(line).expandtabs(_TAB_WIDTH))
+
+
 def scope_kind(code: str, offset: int, language: Language | None, *, is_cut: bool) -> ScopeKind | None:
     """The innermost scope whose header stands above, by indentation; None if that is lost where `code` was cut off."""
     style = language.blocks if language else "braces"
@@ -103,9 +109,9 @@ def scope_kind(code: str, offset: int, language: Language | None, *, is_cut: boo
             return None if is_cut else "module"
         start = line
         text = code[line : _line_bounds(code, line)[1]].rstrip()
-        if _width(_indent(text)) >= width or _NO_HEADER.match(text):
+        if columns(text) >= width or _NO_HEADER.match(text):
             continue
-        width = _width(_indent(text))
+        width = columns(text)
         if _opens(text, style) and (kind := _as_scope(_kind(code[_header_start(code, line) : line + len(text)]))):
             return kind
     return "module"
@@ -274,18 +280,18 @@ _BRACKETS_ONLY = re.compile(r"\s*[{})\]]+;?\s*$")
 
 def _n_lines_above(code: str, header_start: int, style: BlockStyle) -> int:
     """How many lines of code the branch holds that ends just above a header; 0 where there is none."""
-    width = _width(_indent(code[header_start:]))
+    width = columns(code[header_start:])
     n_lines = 0
     line = _previous_code_line(code, header_start)
     for _ in range(_MAX_HEADER_LINES):
         if line is None:
             return 0
         text = code[line : _line_bounds(code, line)[1]].rstrip()
-        if _width(_indent(text)) > width:
+        if columns(text) > width:
             n_lines += 1
         elif not _BRACKETS_ONLY.match(text):
             opens_branch = _opens(text, style) or code[_line_bounds(code, line)[1] :].lstrip().startswith("{")
-            return n_lines if _width(_indent(text)) == width and opens_branch and _kind(text) == "branch" else 0
+            return n_lines if columns(text) == width and opens_branch and _kind(text) == "branch" else 0
         line = _previous_code_line(code, line)
     return 0
 
@@ -319,24 +325,20 @@ def _effective_width(code: str, offset: int) -> int:
     start, end = _line_bounds(code, offset)
     line = code[start:end]
     if line.strip():
-        return _width(_indent(line))
+        return columns(line)
     above = _previous_code_line(code, start)
     previous = code[above:] if above is not None else ""
-    return max(_width(code[start:offset]), min(_width(_indent(previous)), _width(_indent(_next_code_line(code, end)))))
+    return max(columns(code[start:offset]), min(columns(previous), columns(_next_code_line(code, end))))
 
 
 def _goes_on(below: str, left: str, indent: str, *, is_bracket: bool) -> bool:
     """Whether the line below belongs to the body: it stands deeper than the opener, or all stand at one depth."""
     if not below.strip():
         return False
-    width = _width(_indent(below))
-    flat = is_bracket and not left.strip() and width == _width(left) == _width(indent)
-    return flat or width > _width(indent)
+    width = columns(below)
+    flat = is_bracket and not left.strip() and width == columns(left) == columns(indent)
+    return flat or width > columns(indent)
 
 
 def _indent(text: str) -> str:
     return text[: len(text) - len(text.lstrip(" \t"))]
-
-
-def _width(indent: str) -> int:
-    return len(indent.expandtabs(4))

@@ -39,7 +39,7 @@ class Session:
         resolve: Resolve = fixed(tier)
         if self._is_embedded:
             tier = _embedded_tier(settings, tier)
-            resolve = EmbeddedEngine(settings.embedded, on_status=self._tell).address
+            resolve = EmbeddedEngine(settings.embedded, on_status=self._announce).address
         self.endpoint = Endpoint("instant", tier, resolve, open_client(settings.endpoint), self._tell)
         self.completer = Completer(self.endpoint, self._limits, outline)
         self.explainer = Explainer(self.endpoint)
@@ -55,6 +55,10 @@ class Session:
         self._is_closed = True
         self.completer.close()
         await self.endpoint.aclose()
+
+    def _announce(self, status: Status) -> None:
+        """The local engine is being started, which the endpoint has to know to tell what comes of it."""
+        self.endpoint.announce(status)
 
     def _tell(self, status: Status) -> None:
         """Passes a status on; what closing does to the running answers is no news of the endpoint."""

@@ -522,6 +522,27 @@ async def test_endpoint_that_moved_is_found_without_a_failure() -> None:
         assert [status.state for status in tier.statuses] == ["starting", "ready"]
 
 
+async def test_ready_is_told_again_after_what_was_done_to_reach_the_endpoint() -> None:
+    """The embedded engine dies and is started again: its start must not be the last thing that is heard."""
+    scripted, statuses = ScriptedEndpoint(), list[Status]()
+
+    async def resolve() -> Address:
+        endpoint.announce(Status("starting", "Starting the local engine."))
+        return Address(scripted.url)
+
+    client = open_client(EndpointSettings())
+    endpoint = Endpoint("instant", TierSettings(), resolve, client, statuses.append)
+    async with scripted:
+        await endpoint.prepare()
+        await scripted.stop()
+        await scripted.__aenter__()
+        async with endpoint.complete(WINDOW, max_tokens=8) as answer:
+            assert await answer.text() == " a + b"
+        await endpoint.aclose()
+    assert [status.state for status in statuses][-1] == "ready"
+    assert endpoint.status.state == "ready"
+
+
 async def test_limited_endpoint_is_left_alone_as_long_as_it_says() -> None:
     async with ScriptedEndpoint() as scripted, tier_at(scripted.url) as tier:
         scripted.replies = [Reply(status=429, headers={"Retry-After": "30"})]

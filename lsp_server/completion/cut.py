@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from cachetools import LRUCache, cached
 
 from context import Snapshot, blocks
+from context.blocks import columns
 from context.languages import Language, find
 from context.syntax import owed_brackets
 from lsp_server.completion.trigger import Trigger
 
 CLOSING_LINE = re.compile(r"^\s*(?:[)\]}]+[;,)]*|end|done|fi|esac)\s*$")
 
-_TAB_WIDTH = 4
 _MAX_EQUAL_LINES = 3
 _MAX_REPEATED_LINES = 6
 _MIN_REPEATED_CHARS = 24
@@ -104,7 +104,7 @@ def shorter(text: str, place: Around) -> list[str]:
     """The beginnings of `text` that can stand alone, the longest first, for where the whole does not fit."""
     code = blocks.mask(text, 0, place.language).code
     first_line = text.split("\n", 1)[0]
-    body = width(place.before if place.before.strip() else place.before + first_line)
+    body = columns(place.before if place.before.strip() else place.before + first_line)
     found = {first_line}
     depth, left_open = 0, []
     for at, char in enumerate(code):
@@ -119,7 +119,7 @@ def shorter(text: str, place: Around) -> list[str]:
                 break
         elif char == "\n" and not left_open:
             line = code[at + 1 :].split("\n", 1)[0]
-            if line.strip() and width(line) <= body:
+            if line.strip() and columns(line) <= body:
                 found.add(text[:at])
     if left_open and code[left_open[0]] != "{" and "\n" not in text[: left_open[0]]:
         found.add(text[: left_open[0]])
@@ -130,13 +130,7 @@ def is_same_line(line: str, other: str) -> bool:
     """Whether the document goes on with this line; a lone closing mark must also stand at the same depth."""
     if line.strip() != other.strip():
         return False
-    return width(line) == width(other) or not CLOSING_LINE.match(line)
-
-
-def width(line: str) -> int:
-    """Columns of indentation, a tab being four."""
-    blank = line[: len(line) - len(line.lstrip())]
-    return len(blank.expandtabs(_TAB_WIDTH))
+    return columns(line) == columns(other) or not CLOSING_LINE.match(line)
 
 
 def _indent_unit(lines: list[str]) -> str:
@@ -150,7 +144,7 @@ def _indent_unit(lines: list[str]) -> str:
 
 def _block(lines: list[str], n_judged: int, place: Around, trigger: Trigger) -> tuple[int, bool]:
     """How many of `lines` are the body of the block, and whether something after them is not."""
-    body = width(place.before if place.before.strip() else place.before + lines[0])
+    body = columns(place.before if place.before.strip() else place.before + lines[0])
     leaves = False
     for i in range(n_judged):
         line = lines[i]
@@ -166,11 +160,11 @@ def _block(lines: list[str], n_judged: int, place: Around, trigger: Trigger) -> 
             continue
         if is_same_line(line, place.line_below):
             return i, True
-        if leaves and width(line) == body and not CLOSING_LINE.match(line):
+        if leaves and columns(line) == body and not CLOSING_LINE.match(line):
             return i, True  # nobody comes here
-        leaves = width(line) == body and _leaves(line)
-        if width(line) <= trigger.block_indent:
-            ends_block = bool(CLOSING_LINE.match(line)) and width(line) == trigger.block_indent
+        leaves = columns(line) == body and _leaves(line)
+        if columns(line) <= trigger.block_indent:
+            ends_block = bool(CLOSING_LINE.match(line)) and columns(line) == trigger.block_indent
             return i + ends_block, True
     return len(lines), False
 
@@ -192,7 +186,7 @@ def _statement(lines: list[str], n_judged: int, place: Around, trigger: Trigger)
             if not belongs:
                 return i, belongs is False
         statement.read(code[i].rstrip(), on_line_of=place.before if i == 0 else "")
-        if statement.is_header and width(place.line_below) > statement.indent:
+        if statement.is_header and columns(place.line_below) > statement.indent:
             # The document has the body of this header already.
             return i + 1, i + 1 < len(lines)
     return len(lines), False
@@ -223,7 +217,7 @@ def _n_to_blocks_end(lines: list[str], place: Around) -> int | None:
     """
     depth = len(place.owed + place.owed_around)
     for i, code in enumerate(_code(lines, place)):
-        if i and code.strip() and width(code) == 0 and not CLOSING_LINE.match(code):
+        if i and code.strip() and columns(code) == 0 and not CLOSING_LINE.match(code):
             return 0
         depth += sum((c in "([{") - (c in ")]}") for c in code)
         if depth <= 0:
@@ -239,7 +233,7 @@ class _Statement:
 
     def __init__(self, place: Around, first_line: str) -> None:
         style = place.language.blocks if place.language else "braces"
-        self.indent = width(first_line)
+        self.indent = columns(first_line)
         self.is_header = False
         self._language = place.language
         self._line_below = place.line_below
@@ -264,7 +258,7 @@ class _Statement:
     def goes_on(self, line: str, code: str, *, is_whole: bool) -> bool | None:
         """Whether `line`, with its `code`, belongs to the statement; None where too little of it is known yet."""
         is_blank = not line.strip()
-        is_at_depth = self._depth == 0 or width(line) == width(self._line_below)
+        is_at_depth = self._depth == 0 or columns(line) == columns(self._line_below)
         if not is_blank and is_whole and is_at_depth and is_same_line(line, self._line_below):
             return False
         if self._depth > 0 or not self._last.strip() or self._ends_open():
@@ -275,9 +269,9 @@ class _Statement:
             return False
         if not is_whole and len(line.strip()) < _MIN_JUDGED_CHARS:
             return None
-        if is_blank or width(line) < self.indent:
+        if is_blank or columns(line) < self.indent:
             return False
-        if _HEADER_WITHOUT_BRACE.match(self._last) and width(line) > self.indent:
+        if _HEADER_WITHOUT_BRACE.match(self._last) and columns(line) > self.indent:
             return True
         return bool(_GOES_ON.match(code)) or (self._has_body and bool(_NEXT_BRANCH.match(code)))
 
@@ -288,11 +282,11 @@ class _Statement:
 
     def _goes_on_with_body(self, line: str, code: str, *, is_blank: bool) -> bool:
         """Whether `line` belongs to a block that ends by indentation or by a word, not by a bracket."""
-        if is_blank or width(line) > self.indent or _NEXT_BRANCH.match(code):
-            return is_blank or width(line) >= self.indent
+        if is_blank or columns(line) > self.indent or _NEXT_BRANCH.match(code):
+            return is_blank or columns(line) >= self.indent
         self._has_body = False
         self._last = code
-        return width(line) == self.indent and bool(CLOSING_LINE.match(code))
+        return columns(line) == self.indent and bool(CLOSING_LINE.match(code))
 
 
 def _n_before_repetition(lines: list[str], i: int) -> int | None:

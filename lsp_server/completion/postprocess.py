@@ -10,9 +10,9 @@ import re
 from collections.abc import Iterator
 
 from context import Snapshot
-from context.blocks import opens_block
+from context.blocks import columns, opens_block
 from context.syntax import first_that_fits
-from lsp_server.completion.cut import Around, around, cut, is_same_line, shorter, width
+from lsp_server.completion.cut import Around, around, cut, is_same_line, shorter
 from lsp_server.completion.trigger import Trigger
 
 PARSE_DEADLINE_MS = 20.0
@@ -114,7 +114,7 @@ def _without_fence(text: str) -> str:
 
 def _without_indent_said_again(stripped: str, text: str, place: Around) -> str:
     """Many models go on with a fresh line although the cursor is on one, or say its indentation again."""
-    needs_more = width(place.before) <= width(place.line_above) and opens_block(place.line_above, place.language)
+    needs_more = columns(place.before) <= columns(place.line_above) and opens_block(place.line_above, place.language)
     if stripped == text and needs_more:
         return text
     return stripped.removeprefix(place.before)

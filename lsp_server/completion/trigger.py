@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from context import Snapshot
-from context.blocks import EmptyBody, mask
+from context.blocks import EmptyBody, columns, mask
 from context.languages import find
 from context.syntax import Place
 
 Shape = Literal["line", "statement", "block"]
 
-_TAB_WIDTH = 4
 _ONLY_CLOSING = re.compile(r"[\s)\]}>\"'`;,:]*\Z")
 
 
@@ -42,13 +41,13 @@ def decide(snapshot: Snapshot, offset: int, place: Place, max_lines: int, *, is_
     if not is_invoked and _is_inside_word(rest):
         return None
     if place.in_comment or (place.in_string and not _opens_string(line, snapshot.language)):
-        return Trigger(is_invoked, "line", 1, _columns(line) - 1)
+        return Trigger(is_invoked, "line", 1, columns(line) - 1)
     body = place.empty_body
     if body is not None and not line.strip() and _ONLY_CLOSING.match(rest) and _takes_many(body):
-        return Trigger(is_invoked, "block", max_lines, _columns(body.indent))
+        return Trigger(is_invoked, "block", max_lines, columns(body.indent))
     if rest.strip() or max_lines == 1:
-        return Trigger(is_invoked, "line", 1, _columns(line) - 1)
-    return Trigger(is_invoked, "statement", max_lines, _columns(line) - 1)
+        return Trigger(is_invoked, "line", 1, columns(line) - 1)
+    return Trigger(is_invoked, "statement", max_lines, columns(line) - 1)
 
 
 def _takes_many(body: EmptyBody) -> bool:
@@ -67,9 +66,3 @@ def _opens_string(line: str, language: str) -> bool:
 def _is_inside_word(rest: str) -> bool:
     """Whether the cursor is in the middle of a word: the developer is editing it, not going on."""
     return rest[:1].isalnum() or rest[:1] == "_"
-
-
-def _columns(line: str) -> int:
-    """Columns of the blank beginning of `line`."""
-    blank = line[: len(line) - len(line.lstrip())]
-    return len(blank.expandtabs(_TAB_WIDTH))

@@ -262,6 +262,12 @@ class Endpoint:
             # One prompt too many says nothing about the endpoint.
             self._tell("down", error.kind, str(error))
 
+    def announce(self, status: Status) -> None:
+        """Publishes what is done to reach the endpoint, such as starting it; whatever comes next is told again."""
+        self._reason = status.message
+        self.status = status
+        self._on_status(status)
+
     def _tell(self, state: State, reason: str, message: str, model: str = "") -> None:
         """Publishes a status whose state, or the reason for it, has changed."""
         is_new = (state, reason, model) != (self.status.state, self._reason, self.status.model)
