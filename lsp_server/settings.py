@@ -4,7 +4,7 @@ Sources, the later overriding the earlier: defaults, the user's TOML file, `INST
 environment, the editor (`initializationOptions`, then `workspace/configuration` section `instant`).
 An editor may pass on what an opened repository asks for, so options of scope `user` are taken from
 the user's file and the environment alone. A wrong value never stops the server: it is reported as a
-Problem with its place, and the default is used.
+Problem with its place, and what the source below says is used.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from platformdirs import user_config_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
@@ -197,8 +197,7 @@ def user_file() -> Path:
 def load(editor: Mapping[str, Any] | None = None) -> tuple[Settings, list[Problem]]:
     """Settings from all sources; `editor` is the section as the editor sent it, already merged."""
     problems: list[Problem] = []
-    merged: dict[str, Any] = {}
-    origin: dict[str, str] = {}
+    given: dict[str, list[tuple[str, Any]]] = {}
     known = {option.place: option for option in options()}
     for source, values in (
         ("user", _read_user_file(user_file(), problems)),
@@ -212,22 +211,25 @@ def load(editor: Mapping[str, Any] | None = None) -> tuple[Settings, list[Proble
             elif source == "editor" and option.scope == "user":
                 problems.append(Problem(place, _name(source), f"only {user_file()} or the environment may set it"))
             else:
-                _put(merged, place, value)
-                origin[place] = source
-    return _validated(merged, origin, problems)
+                given.setdefault(place, []).append((source, value))
+    return _validated(given, problems)
 
 
-def _validated(
-    merged: dict[str, Any], origin: Mapping[str, str], problems: list[Problem]
-) -> tuple[Settings, list[Problem]]:
+def _validated(given: dict[str, list[tuple[str, Any]]], problems: list[Problem]) -> tuple[Settings, list[Problem]]:
+    """Settings from each place's last value that is right: a wrong one does not hide the source below."""
     while True:
+        merged: dict[str, Any] = {}
+        for place, values in given.items():
+            if values:
+                _put(merged, place, values[-1][1])
         try:
             return Settings.model_validate(merged), problems
         except ValidationError as error:
-            for fault in error.errors(include_url=False, include_input=False):
-                place = next(p for p in _prefixes(fault["loc"]) if p in origin)
-                problems.append(Problem(place, _name(origin[place]), _plain(fault["msg"])))
-                _drop(merged, place)
+            faults = error.errors(include_url=False, include_input=False)
+            wrong = {next(p for p in _prefixes(fault["loc"]) if given.get(p)): fault["msg"] for fault in faults}
+        for place, message in wrong.items():
+            source, _ = given[place].pop()
+            problems.append(Problem(place, _name(source), _plain(message)))
 
 
 def _prefixes(loc: tuple[int | str, ...]) -> Iterator[str]:
@@ -286,15 +288,3 @@ def _put(tree: dict[str, Any], place: str, value: Any) -> None:
     for section in sections:
         tree = tree.setdefault(section, {})
     tree[name] = value
-
-
-def _drop(tree: dict[str, Any], place: str) -> None:
-    *sections, name = place.split(".")
-    for section in sections:
-        tree = tree[section]
-    tree.pop(name, None)
-
-
-def fim_format_names() -> tuple[str, ...]:
-    """Names that `fim_format` takes, without `auto`."""
-    return tuple(name for name in get_args(FimFormatName) if name != "auto")

@@ -54,6 +54,14 @@ def test_a_later_source_overrides_an_earlier_one(home: Path, monkeypatch: pytest
     assert (completion.max_lines, completion.max_tokens, completion.budget_tokens) == (1, 22, 333)
 
 
+def test_a_wrong_value_does_not_hide_the_right_one_below(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.write_text('endpoint.instant.url = "http://gpu.internal/v1"\ncompletion.max_lines = 3\n', encoding="utf-8")
+    monkeypatch.setenv("INSTANT_LSP_COMPLETION_MAX_LINES", "many")
+    editor = {"endpoint": {"instant": {"url": "gpu"}}, "completion": {"max_lines": 0}}
+    settings = check_settings(editor, "url", "max_lines", "max_lines")
+    assert (settings.endpoint.instant.url, settings.completion.max_lines) == ("http://gpu.internal/v1", 3)
+
+
 def test_null_of_an_editor_leaves_what_the_user_has_set(home: Path) -> None:
     home.write_text('endpoint.instant.url = "http://gpu.internal/v1"\n', encoding="utf-8")
     unset = {"endpoint": {"instant": {"url": None, "model": None}}, "completion": None, "hover": None}
