@@ -42,7 +42,7 @@ class Explainer:
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint = endpoint
-        self._said: LRUCache[tuple[str, str], asyncio.Task[str | None]] = LRUCache(128)
+        self._said: LRUCache[tuple[str, str, str], asyncio.Task[str | None]] = LRUCache(128)
 
     async def explain(self, snapshot: Snapshot, offset: int, outline: Outline | None) -> Explanation | None:
         """The explanation of the name at `offset`; None where there is no name or no answer in time."""
@@ -51,21 +51,29 @@ class Explainer:
             return None
         start, end = word
         name, code = snapshot.text[start:end], _code_around(snapshot, offset, outline)
-        task = self._said.get((name, code))
+        line = snapshot.text[snapshot.line_start(start) : snapshot.line_end(start)].strip()
+        key = name, line, code
+        task = self._said.get(key)
         if task is None:
-            task = self._said[name, code] = asyncio.create_task(self._ask(name, code, snapshot.language))
+            task = self._said[key] = asyncio.create_task(self._ask(*key, snapshot.language))
         try:
             text = await asyncio.wait_for(asyncio.shield(task), DEADLINE_S)
         except TimeoutError:
             return None
         if text is None:
-            self._said.pop((name, code), None)
+            self._said.pop(key, None)
             return None
         return Explanation(text, start, end)
 
-    async def _ask(self, name: str, code: str, language: str) -> str | None:
-        """What the model says; None where the endpoint failed, which its status tells."""
-        question = f"What is `{name}` here?\n\n```{language}\n{code}\n```"
+    async def _ask(self, name: str, line: str, code: str, language: str) -> str | None:
+        """What the model says; None where the endpoint failed, which its status tells.
+
+        The code comes first, so that an endpoint with a prefix cache reads it once for all its names.
+        """
+        question = (
+            f"```{language}\n{code}\n```\n\n"
+            f"Explain `{name}` in this line of the code above: what it is and what it does.\n\n`{line}`"
+        )
         messages = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": question}]
         pieces: list[str] = []
         try:
