@@ -21,7 +21,6 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 ENVIRONMENT_PREFIX = "INSTANT_LSP_"
 
-Source = Literal["user", "environment", "editor"]
 FimFormatName = Literal[
     "auto", "qwen", "starcoder", "codellama", "deepseek", "codestral", "codegemma", "granite", "seed-coder"
 ]

@@ -1,7 +1,8 @@
 """What of a raw answer is shown: owns the filters and the last check; pure, so it can be asked at every piece.
 
 First comes off what no answer should have begun with, then the answer is cut where it ends (`cut`), then what the
-document says already is taken off its end. What is left must not add a parse error.
+document says already is taken off its end. What is left must not add a parse error; only past the deadline of that
+parse, which ordinary lines stay far below, is it shown unchecked.
 """
 
 from __future__ import annotations
