@@ -1,1 +1,1 @@
-"""The workspace's symbols and their edges: owns how they are found, kept and asked for; knows no editor and no model."""
+"""The workspace's symbols and their edges: owns how they are found, kept and asked for; knows no editor."""

@@ -1,4 +1,4 @@
-"""What one file says of symbols: owns the shapes that extraction, store and retrieval share; knows no parser and no disk.
+"""What one file says of symbols: owns the shapes that extraction, store and retrieval share; reads no disk.
 
 Lines are 0-based and count `\\n` alone. Tuples rather than classes, since an index of a large workspace moves
 millions of them between processes.
