@@ -1,0 +1,127 @@
+"""Search by words: owns tokenising and how chunks are ranked (BM25); knows neither symbols nor files' text."""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from context.codegraph.reader import Reader
+
+_WORD = re.compile(r"[^\W\d]\w*|\$\w+")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\dA-Za-z_]+")
+_MIN_LETTERS = 3
+_MAX_LETTERS = 60
+
+_K1 = 1.2
+_B = 0.75
+_MEAN_WORDS = 150.0
+_MAX_QUERY_WORDS = 48
+_MAX_PLACES = 2_000
+"""So many places of rare words are looked at in one search."""
+
+
+class FoundChunk(NamedTuple):
+    """A chunk that matches; the higher the score the better."""
+
+    path: str
+    line: int
+    end_line: int
+    score: float
+
+
+def words_of(text: str) -> list[str]:
+    """The identifiers of `text` in lower case, each followed by its camelCase or snake_case parts."""
+    words: list[str] = []
+    for word in _WORD.findall(text):
+        words += _with_parts(word)
+    return words
+
+
+class Search:
+    """Search in the chunks of one reader's root, open buffers included."""
+
+    def __init__(self, reader: Reader) -> None:
+        self._reader = reader
+        self._common: dict[str, int] = {}
+        self._n_chunks = 1
+        self._counted: list[tuple[str]] = []
+
+    def find(self, terms: Sequence[str], limit: int = 20) -> list[FoundChunk]:
+        """Chunks that hold the rarer ones of these words, best first by BM25 over all of them.
+
+        A term may be any text: its words are taken, whole and in parts, as they were when the chunks were indexed.
+        """
+        self._refresh()
+        words = list(dict.fromkeys(word for term in terms for word in words_of(term)))[:_MAX_QUERY_WORDS]
+        places = self._places(words)
+        counts = {word: self._common.get(word) or len(places.get(word, ())) for word in words}
+        weights = {word: _idf(count, self._n_chunks) for word, count in counts.items() if count}
+        weighed: dict[int, float] = {}
+        for word, chunks in places.items():
+            for chunk in chunks:
+                weighed[chunk] = weighed.get(chunk, 0.0) + weights[word]
+        hidden = self._reader.overlay.files
+        best = sorted(weighed, key=lambda chunk: (-weighed[chunk], chunk))[: 3 * limit + len(hidden)]
+        hits = [*self._scored(best, weights), *self._scored_open(weights)]
+        return sorted(hits, key=lambda hit: (-hit.score, hit.path, hit.line))[:limit]
+
+    def _refresh(self) -> None:
+        """Takes over the counts of common words where they have been made anew."""
+        counted = self._reader.rows("SELECT value FROM meta WHERE key = 'counted'")
+        if counted == self._counted:
+            return
+        self._counted = counted
+        self._common = dict(self._reader.rows("SELECT word, n_chunks FROM common_words"))
+        rows = self._reader.rows("SELECT value FROM meta WHERE key = 'n_chunks'")
+        self._n_chunks = int(rows[0][0]) if rows else 1
+
+    def _places(self, words: Sequence[str]) -> dict[str, list[int]]:
+        """The chunks of the rare words; of the rarest common one where nothing else is found."""
+        places: dict[str, list[int]] = {}
+        n_places = 0
+        for word in sorted(words, key=lambda word: self._common.get(word, 0)):
+            if n_places >= _MAX_PLACES or (n_places and word in self._common):
+                break
+            sql = "SELECT rowid FROM lexicon WHERE lexicon MATCH ? LIMIT ?"
+            places[word] = [chunk for (chunk,) in self._reader.rows(sql, f'"{word}"', _MAX_PLACES)]
+            n_places += len(places[word])
+        return places
+
+    def _scored(self, chunks: Sequence[int], weights: Mapping[str, float]) -> Iterator[FoundChunk]:
+        for chunk in chunks:
+            sql = "SELECT path, line, end_line, words FROM located_chunks WHERE id = ?"
+            for path, line, end_line, blob in self._reader.rows(sql, chunk):
+                if path not in self._reader.overlay.files:
+                    counts = Counter(zlib.decompress(blob).decode().split())
+                    yield FoundChunk(path, line, end_line, _bm25(counts, weights))
+
+    def _scored_open(self, weights: Mapping[str, float]) -> Iterator[FoundChunk]:
+        for path, open_file in self._reader.overlay.files.items():
+            for chunk, counts in zip(open_file.facts.chunks, open_file.counts, strict=True):
+                if (score := _bm25(counts, weights)) > 0:
+                    yield FoundChunk(path, *chunk, score)
+
+
+@lru_cache(maxsize=100_000)
+def _with_parts(word: str) -> tuple[str, ...]:
+    if len(word) > _MAX_LETTERS:
+        return ()
+    parts = [part.lower() for part in _PART.findall(word)]
+    return tuple({part: None for part in (word.lower(), *parts) if len(part) >= _MIN_LETTERS or not part.isascii()})
+
+
+def _idf(n_with: int, n_chunks: int) -> float:
+    """How much a word says that `n_with` of `n_chunks` chunks hold; never negative."""
+    return math.log(1 + max(n_chunks - n_with + 0.5, 0.5) / (n_with + 0.5))
+
+
+def _bm25(counts: Counter[str], weights: Mapping[str, float]) -> float:
+    length = _K1 * (1 - _B + _B * counts.total() / _MEAN_WORDS)
+    found = ((weight, counts[word]) for word, weight in weights.items())
+    return sum(weight * n * (_K1 + 1) / (n + length) for weight, n in found if n)
