@@ -22,7 +22,8 @@ class Language:
     `scopes` maps a query pattern (a node type, possibly with a required field) to the kind of scope it makes;
     `imports` is query text that captures `@import`. `strings` is empty where the grammar has no node that holds
     strings only: then the text decides. `fragment` names the grammar for text out of the middle of a file, where
-    that is another function of the same module.
+    that is another function of the same module. `queries` are the files of `context/codegraph/queries` that find its
+    symbols, joined.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Language:
     comments: tuple[str, ...] = ("comment",)
     strings: tuple[str, ...] = ("string",)
     interpolations: tuple[str, ...] = ()
+    queries: tuple[str, ...] = ()
 
     def grammar(self, *, fragment: bool = False) -> tree_sitter.Language:
         """The compiled grammar, loaded at first use; for a stretch out of a file's middle if `fragment`."""
@@ -94,6 +96,7 @@ LANGUAGES: tuple[Language, ...] = (
         scopes=_scopes(function="function_definition", classes="class_definition"),
         imports="[(import_statement) (import_from_statement) (future_import_statement)] @import",
         interpolations=("interpolation",),
+        queries=("python",),
     ),
     Language(
         "javascript",

@@ -20,6 +20,7 @@ SymbolKind = Literal[
     "constant",
     "variable",
     "macro",
+    "extension",
     "operation",
     "message",
     "service",
@@ -36,6 +37,10 @@ class Symbol(NamedTuple):
     whole lines with their indentation, whatever number of lines it takes. `doc` is the first line of its
     documentation without the comment marks. `type` is the bare name of the declared type, or of what a call
     returns, "" where the syntax does not show it.
+
+    An "extension" gives members to a type that is defined elsewhere, whose name it has: a Rust `impl`, a Go receiver, a
+    C++ `Cart::` outside its class. Where the file itself defines the type before, the members have that as container
+    instead, and there is none. Its signature is "" where no line of the file stands for it.
     """
 
     name: str
@@ -65,7 +70,8 @@ class Import(NamedTuple):
 class Edge(NamedTuple):
     """A use of a name. `symbol` is the index of the innermost symbol around it, or -1; each name once per symbol.
 
-    `receiver` is what stands before the dot, "" where nothing does.
+    `receiver` is what stands before the dot as written ("self.store", "Cart"), "" where nothing does, and "?" where
+    it is no plain chain of names (`orders[0].total`, `load().total`).
     """
 
     kind: EdgeKind
