@@ -73,13 +73,11 @@ class Search:
 
     def _refresh(self) -> None:
         """Takes over the counts of common words where they have been made anew."""
-        counted = self._reader.rows("SELECT value FROM meta WHERE key = 'counted'")
-        if counted == self._counted:
-            return
-        self._counted = counted
-        self._common = dict(self._reader.rows("SELECT word, n_chunks FROM common_words"))
-        rows = self._reader.rows("SELECT value FROM meta WHERE key = 'n_chunks'")
-        self._n_chunks = int(rows[0][0]) if rows else 1
+        counted = self._reader.rows("SELECT value FROM meta WHERE key = 'n_chunks'")
+        if counted != self._counted:
+            self._counted = counted
+            self._n_chunks = int(counted[0][0]) if counted else 1
+            self._common = dict(self._reader.rows("SELECT word, n_chunks FROM common_words"))
 
     def _places(self, words: Sequence[str]) -> dict[str, list[int]]:
         """The chunks of the rare words; of the rarest common one where nothing else is found."""

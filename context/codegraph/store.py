@@ -22,12 +22,15 @@ SCHEMA_VERSION = 1
 """Any other number in a file means that it is deleted and built anew."""
 
 COMMON_FROM = 256
-"""Words in more chunks than this are counted by `count_common_words`, so that no search has to."""
+"""Words in more chunks than this are counted by `settle`, so that no search has to."""
 
-Failure = Literal["busy", "full", "corrupt", "unreadable"]
+Failure = Literal["busy", "disk", "corrupt", "unreadable"]
+"""Another process writes for too long; the disk is full or fails; the file is none of ours; it may not be opened."""
 
 _BUSY_MS = 5_000
 _KEPT_STATEMENTS = 64
+_SETTLED_SHARE = 20
+"""One in so many chunks added or gone makes the counts of words anew."""
 
 _SCHEMA = """
 CREATE TABLE meta(key TEXT PRIMARY KEY, value TEXT) WITHOUT ROWID;
@@ -83,6 +86,14 @@ class Stamp(NamedTuple):
     mtime_ns: int
     digest: bytes
     refused: str = ""
+
+
+class Counts(NamedTuple):
+    """How much a store holds."""
+
+    n_files: int
+    n_lines: int
+    n_symbols: int
 
 
 class Indexed(NamedTuple):
@@ -167,6 +178,14 @@ class Store:
             rows = self._connection.execute("SELECT path, size, mtime_ns, digest, refused FROM files")
             return {path: Stamp(*stamp) for path, *stamp in rows}
 
+    def stamps_of(self, path: str) -> dict[str, Stamp]:
+        """The file at `path`, or the files in the folder there."""
+        with guarded():
+            sql = "SELECT path, size, mtime_ns, digest, refused FROM files WHERE path = ? OR (path > ? AND path < ?)"
+            return {
+                path: Stamp(*stamp) for path, *stamp in self._connection.execute(sql, (path, f"{path}/", f"{path}0"))
+            }
+
     def write(self, files: Iterable[Indexed] = (), removed: Iterable[str] = ()) -> None:
         """Puts files in place of what is stored of them and forgets others, all or nothing."""
         with self._transaction() as connection:
@@ -189,19 +208,31 @@ class Store:
             connection.execute("UPDATE files SET mtime_ns = -1, digest = x''")
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('rules', ?)", (rules,))
 
-    def count_common_words(self) -> None:
-        """Counts the words that are in many chunks; takes about as long as reading the whole lexicon."""
-        with self._transaction() as connection:
-            connection.execute("DELETE FROM common_words")
-            connection.execute(
-                "INSERT INTO common_words SELECT term, doc FROM vocabulary WHERE doc > ?", (COMMON_FROM,)
+    def counts(self) -> Counts:
+        """What the store holds, files that were refused left out."""
+        with guarded():
+            (files,) = self._connection.execute(
+                "SELECT count(*), coalesce(sum(n_lines), 0) FROM files WHERE refused = ''"
             )
+            (symbols,) = self._connection.execute("SELECT count(*) FROM symbols")
+            return Counts(*files, *symbols)
 
     def settle(self) -> None:
-        """After much has been written: joins the lexicon's parts and gives the write-ahead log's room back."""
+        """After many changes: counts common words, joins the lexicon's parts, gives the write-ahead log's room back.
+
+        Takes about a hundredth of the time that the changes took; after few changes, nothing is done.
+        """
+        with self._transaction() as connection:
+            ((n_chunks,),) = connection.execute("SELECT count(*) FROM chunks").fetchall()
+            counted = connection.execute("SELECT value FROM meta WHERE key = 'n_chunks'").fetchall()
+            if counted and _SETTLED_SHARE * abs(n_chunks - int(counted[0][0])) <= n_chunks:
+                return
+            connection.execute("INSERT INTO lexicon(lexicon) VALUES ('optimize')")
+            connection.execute("DELETE FROM common_words")
+            sql = "INSERT INTO common_words SELECT term, doc FROM vocabulary WHERE doc > ?"
+            connection.execute(sql, (COMMON_FROM,))
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('n_chunks', ?)", (str(n_chunks),))
         with guarded():
-            self._connection.execute("INSERT INTO lexicon(lexicon) VALUES ('optimize')")
-            self._connection.execute("PRAGMA optimize")
             self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
     @contextlib.contextmanager
@@ -292,7 +323,7 @@ def _kind(error: sqlite3.Error | OSError) -> Failure:
         if primary in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             return "busy"
         if primary in (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR):
-            return "full"
+            return "disk"
         if primary in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_AUTH):
             return "unreadable"
         return "corrupt"

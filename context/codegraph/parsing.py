@@ -1,0 +1,233 @@
+"""From a path to what is stored of its file: owns one file's reading, and the processes that read many at once.
+
+A process reads batches of paths from its input and writes what it found; it ends when its input does, so that none
+outlives the indexer however that came to its end. What it imports decides what an index holds (`rules`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import os
+import pickle
+import queue
+import struct
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
+from pathlib import Path
+from typing import IO, Any, NamedTuple
+
+from context.codegraph.facts import FileFacts
+from context.codegraph.files import language_of, read_regular, refusal
+from context.codegraph.lexical import words_of
+from context.codegraph.store import Indexed, Stamp
+
+_LENGTH = struct.Struct(">I")
+_ROOT = str(Path(__file__).resolve().parents[2])
+_NICE = 10
+_DATA_LANGUAGES = ("json", "yaml")
+
+
+class Task(NamedTuple):
+    """A file to read; `digest` is that of the content which is known already, b"" of none."""
+
+    path: str
+    digest: bytes
+
+
+class Parsed(NamedTuple):
+    """What became of a task: to be stored, the same content as before (its new stamp), or no such file any more."""
+
+    path: str
+    outcome: Indexed | Stamp | None
+
+
+def parse(root: str, task: Task) -> Parsed:
+    """Reads and analyses one file."""
+    read = read_regular(os.path.join(root, task.path))
+    language = language_of(task.path)
+    if read is None or language is None:
+        return Parsed(task.path, None)
+    source, state = read
+    digest = hashlib.blake2b(source, digest_size=16).digest()
+    stamp = Stamp(state.st_size, state.st_mtime_ns, digest, refusal(source))
+    if digest == task.digest:
+        return Parsed(task.path, stamp)
+    if stamp.refused:
+        return Parsed(task.path, Indexed(FileFacts(task.path, language, 0), stamp))
+    return Parsed(task.path, _indexed(task.path, language, source, stamp))
+
+
+def parse_all(
+    root: str, batches: Iterable[Sequence[Task]], n_processes: int, stop: Callable[[], bool] = lambda: False
+) -> Iterator[list[Parsed]]:
+    """The batches' outcomes as they come, out of order, by that many processes; nothing is begun after `stop`."""
+    source = _Shared(batches, stop)
+    results: queue.Queue[list[Parsed] | None] = queue.Queue(maxsize=n_processes)
+    workers = [_Worker(root, source, results) for _ in range(n_processes)]
+    try:
+        for worker in workers:
+            worker.start()
+        n_running = len(workers)
+        while n_running:
+            result = results.get()
+            if result is None:
+                n_running -= 1
+            else:
+                yield result
+    finally:
+        source.close()
+        for worker in workers:
+            worker.end()
+
+
+@cache
+def rules() -> str:
+    """A fingerprint of the program that makes an index, so that another version's is known to be one."""
+    folder = Path(__file__).parent
+    digest = hashlib.blake2b(digest_size=16)
+    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.scm"), folder.parent / "languages.py"]):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+def _indexed(path: str, language: str, source: bytes, stamp: Stamp) -> Indexed:
+    from context.codegraph.extract import extract  # noqa: PLC0415  the grammars are for those who parse
+
+    facts = extract(path, language, source)
+    if language in _DATA_LANGUAGES and not facts.symbols:
+        return Indexed(facts._replace(chunks=()), stamp)  # no schema, so nothing to look up or to imitate
+    lines = source.decode("utf-8", "replace").split("\n")
+    words = tuple(" ".join(words_of("\n".join(lines[line:end_line]))) for line, end_line in facts.chunks)
+    return Indexed(facts, stamp, words)
+
+
+class _Shared:
+    """Batches that several threads take from."""
+
+    def __init__(self, batches: Iterable[Sequence[Task]], stop: Callable[[], bool]) -> None:
+        self._batches = iter(batches)
+        self._stop = stop
+        self._lock = threading.Lock()
+        self.is_closed = False
+
+    def take(self) -> Sequence[Task] | None:
+        with self._lock:
+            return None if self.is_closed or self._stop() else next(self._batches, None)
+
+    def close(self) -> None:
+        self.is_closed = True
+
+
+class _Worker:
+    """A thread that keeps one process busy; it waits for a pipe nearly all the time."""
+
+    def __init__(self, root: str, source: _Shared, results: queue.Queue[list[Parsed] | None]) -> None:
+        self._root = root
+        self._source = source
+        self._results = results
+        self._process: subprocess.Popen[bytes] | None = None
+        self._thread = threading.Thread(target=self._run, daemon=True)
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def end(self) -> None:
+        """Kills the process and waits for the thread, whose results nobody wants any more."""
+        while self._thread.is_alive():
+            if self._process:
+                self._process.kill()
+            with contextlib.suppress(queue.Empty):
+                self._results.get(timeout=0.02)
+            self._thread.join(timeout=0.02)
+
+    def _run(self) -> None:
+        try:
+            while batch := self._source.take():
+                self._results.put(self._parsed(batch))
+        finally:
+            if self._process:
+                _close(self._process)
+            self._results.put(None)
+
+    def _parsed(self, batch: Sequence[Task]) -> list[Parsed]:
+        """A batch's outcomes. A file that ends the process is stored as refused, so that it does so once."""
+        try:
+            return self._exchange(batch)
+        except (OSError, EOFError):
+            if self._process:
+                _close(self._process)
+                self._process = None
+            if self._source.is_closed:
+                return []
+            if len(batch) == 1:
+                return [_crashed(self._root, batch[0])]
+            return list(itertools.chain.from_iterable(self._parsed([task]) for task in batch))
+
+    def _exchange(self, batch: Sequence[Task]) -> list[Parsed]:
+        if self._process is None:
+            self._process = _start(self._root)
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        _write(self._process.stdin, list(batch))
+        parsed: list[Parsed] = _read(self._process.stdout)
+        return parsed
+
+
+def _crashed(root: str, task: Task) -> Parsed:
+    read = read_regular(os.path.join(root, task.path))
+    if read is None:
+        return Parsed(task.path, None)
+    digest = hashlib.blake2b(read[0], digest_size=16).digest()
+    stamp = Stamp(read[1].st_size, read[1].st_mtime_ns, digest, "crashed")
+    return Parsed(task.path, Indexed(FileFacts(task.path, language_of(task.path) or "", 0), stamp))
+
+
+def _start(root: str) -> subprocess.Popen[bytes]:
+    """Starts a process on this one's own import path, whatever lies in the current folder."""
+    path = [entry for entry in sys.path if entry]
+    start = "import sys; root, *sys.path[:] = sys.argv[1:]; from context.codegraph.parsing import main; main(root)"
+    below_normal: int = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
+    return subprocess.Popen(  # noqa: S603  this very interpreter
+        [sys.executable, "-I", "-c", start, root, *path, *([] if _ROOT in path else [_ROOT])],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # a traceback could hold text of the user's
+        cwd=_ROOT,
+        creationflags=below_normal,
+    )
+
+
+def _close(process: subprocess.Popen[bytes]) -> None:
+    process.kill()
+    with process:  # closes the pipes and waits
+        pass
+
+
+def main(root: str) -> None:
+    """A process: answers batches until its input ends."""
+    replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    sys.stdout = sys.stderr
+    if hasattr(os, "nice"):
+        os.nice(_NICE)
+    with contextlib.suppress(EOFError):
+        while True:
+            _write(replies, [parse(root, task) for task in _read(sys.stdin.buffer)])
+
+
+def _write(stream: IO[bytes], message: object) -> None:
+    body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
+    stream.write(_LENGTH.pack(len(body)) + body)
+    stream.flush()
+
+
+def _read(stream: IO[bytes]) -> Any:
+    head = stream.read(_LENGTH.size)
+    length = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else 0
+    if not length or len(body := stream.read(length)) < length:
+        raise EOFError
+    return pickle.loads(body)  # noqa: S301  both ends are the same program
