@@ -1,33 +1,44 @@
 """What the model is shown for one completion: owns ContextWindow and how the token budget is spent.
 
-Pure: the same snapshot, offset and budget give the same window. The window is laid out so that the
-next keystroke's prompt begins like this one's, which is what an endpoint with a prefix cache pays
-least for: its start is snapped to a multiple of lines and moves only when that many have been typed.
+Pure: the same snapshot, offset, budget and snippets give the same window. The window is laid out so that the
+next keystroke's prompt begins like this one's, which is what an endpoint with a prefix cache pays least for: its
+start is snapped to a multiple of lines and moves only when that many have been typed, and snippets stand in the
+order of their paths and lines, whatever their rank.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from context.document import Snapshot
 from context.outline import Outline, Span
+from context.tokens import n_line_tokens, n_tokens
 
-BYTES_PER_TOKEN = 3.5
-"""Estimate for source code; exact counting costs milliseconds and belongs off the hot path."""
+__all__ = ["Budget", "ContextWindow", "Snippet", "build_window", "n_tokens"]
 
 SNAP_LINES = 64
-_CHARS_PER_LINE = 40
+_TOKENS_PER_SNAP = 30
 _SUFFIX_SHARE = 0.25
 _HEAD_SHARE = 0.15
+_SNIPPET_SHARE = 0.45
+_PATH_TOKENS = 6
+_MAX_BYTES_PER_TOKEN = 8
 _BLANK_CHARS = 400
 
 
 @dataclass(frozen=True, slots=True)
 class Snippet:
-    """A piece of another place that helps: `path` is where it stands, relative to the workspace."""
+    """Whole lines of another place that help: `path` is where they stand, relative to the workspace.
+
+    `line` is the first one's number, from 0 on. `origin` says in a word or two why they are shown.
+    """
 
     path: str
     text: str
+    line: int = 0
+    origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +47,8 @@ class ContextWindow:
 
     Line breaks are \\n whatever the file has. `prefix` ends where the model has to go on. One blank
     right before the cursor is kept back in `held_back`, since models trained on whole tokens answer
-    junk after it; the answer must begin with it.
+    junk after it; the answer must begin with it. There is one snippet for each path. The first `n_head` characters
+    of `prefix` stand in for what was left out before the rest.
     """
 
     path: str
@@ -45,6 +57,7 @@ class ContextWindow:
     suffix: str
     held_back: str = ""
     snippets: tuple[Snippet, ...] = ()
+    n_head: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +65,12 @@ class Budget:
     """How many tokens the window may cost; `suffix_tokens` None gives the suffix its usual share.
 
     A prefix-first model reads the suffix anew at every keystroke, so an endpoint whose prompts are
-    slow wants a short one.
+    slow wants a short one. `rate` is the model's own tokens per estimated one.
     """
 
     tokens: int
     suffix_tokens: int | None = None
-
-
-def n_tokens(text: str) -> int:
-    """Estimated number of tokens of `text`."""
-    return int(len(text.encode("utf-8", "replace")) / BYTES_PER_TOKEN) + 1
+    rate: float = 1.0
 
 
 def build_window(
@@ -70,47 +79,134 @@ def build_window(
     budget: Budget,
     *,
     outline: Outline | None = None,
-    snippets: tuple[Snippet, ...] = (),
+    snippets: Sequence[Snippet] = (),
 ) -> ContextWindow:
-    """The window around `offset`: the suffix's share first, all the rest for the prefix.
+    """The window around `offset`, and as many of `snippets`, the best first, as their share of the budget holds.
 
-    Where the prefix does not reach the file's beginning, the imports and the headers of the scopes
+    Snippets of the snapshot's own path are lines of it, which are shown where the window does not hold them
+    anyway. Where the prefix does not reach the file's beginning, they, the imports and the headers of the scopes
     around the cursor, as far as `outline` knows them, stand in for what is left out.
     """
-    n_suffix = budget.suffix_tokens if budget.suffix_tokens is not None else int(budget.tokens * _SUFFIX_SHARE)
-    suffix = snapshot.text[offset : _suffix_end(snapshot.text, offset, n_suffix)]
-    n_prefix = max(16, budget.tokens - n_tokens(suffix))
-    head = ""
-    if outline is not None and _first_fitting(snapshot.text, offset, n_prefix):
-        start = _snapped_start(snapshot, offset, int(n_prefix * (1 - _HEAD_SHARE)))
-        head = _head(snapshot.text, outline, start, offset, int(n_prefix * _HEAD_SHARE))
-    else:
-        start = _snapped_start(snapshot, offset, n_prefix)
-    prefix = _with_lf(head + snapshot.text[start:offset])
+    total = budget.tokens / budget.rate
+    core = total - _spent_on(snippets, total * _SNIPPET_SHARE)
+    text = snapshot.text
+    n_suffix = core * _SUFFIX_SHARE if budget.suffix_tokens is None else min(core, budget.suffix_tokens / budget.rate)
+    end, after = _last_fitting(text, offset, n_suffix)
+    start, before = _first_fitting(text, offset, core - after)
+    head: list[Span] = []
+    if start:
+        n_head = (core - after) * _HEAD_SHARE if outline else 0.0
+        start, before = _snapped_start(snapshot, offset, core - after - n_head), core - after
+        head = _head(text, outline, start, offset, n_head) if outline else []
+    elif budget.suffix_tokens is None:
+        end, after = _last_fitting(text, offset, core - before)
+    own, others = _chosen(snapshot, Span(start, end), snippets, total - before - after)
+    tail = [span for span in own if span.start >= end] if budget.suffix_tokens is None else []
+    above = _lines(text, [*head, *(span for span in own if span.end <= start)])
+    prefix = _with_lf(above + text[start:offset])
     held_back = prefix[-1] if prefix[-1:] in (" ", "\t") else ""
     return ContextWindow(
         path=snapshot.path,
         language=snapshot.language,
         prefix=prefix.removesuffix(held_back),
-        suffix=_with_lf(suffix),
+        suffix=_with_lf(text[offset:end] + _lines(text, tail)),
         held_back=held_back,
-        snippets=snippets,
+        snippets=others,
+        n_head=len(_with_lf(above)),
     )
 
 
-def _head(text: str, outline: Outline, start: int, offset: int, budget_tokens: int) -> str:
-    """Whole lines from before `start`: imports, then the headers of the scopes that hold `offset`."""
-    spans = [*outline.imports, *_headers(text, outline, offset)]
-    left = int(budget_tokens * BYTES_PER_TOKEN)
-    lines: list[str] = []
-    for begin, end in spans:
-        piece = text[text.rfind("\n", 0, begin) + 1 : text.find("\n", end) + 1]
-        left -= len(piece)
-        if left < 0:
+def _spent_on(snippets: Sequence[Snippet], most: float) -> float:
+    """What all snippets together cost, `most` at most."""
+    spent = 0.0
+    for snippet in snippets:
+        spent += _cost(snippet.text)
+        if spent >= most:
+            return most
+    return spent
+
+
+def _chosen(
+    snapshot: Snapshot, shown: Span, snippets: Sequence[Snippet], left: float
+) -> tuple[list[Span], tuple[Snippet, ...]]:
+    """The best snippets that fit: those of the snapshot itself as spans of its text, the others joined by path."""
+    own: list[Span] = []
+    others: list[Snippet] = []
+    paths: set[str] = set()
+    starts = _line_starts(snapshot.text) if any(snippet.path == snapshot.path for snippet in snippets) else []
+    for snippet in snippets:
+        is_own = snippet.path == snapshot.path
+        cost = _cost(snippet.text)
+        if not is_own and snippet.path not in paths:
+            cost += n_line_tokens(snippet.path) + _PATH_TOKENS
+        if cost > left:
+            continue
+        if is_own:
+            span = _own_span(starts, snippet, shown)
+            if span is None:
+                continue
+            own.append(span)
+        else:
+            others.append(snippet)
+            paths.add(snippet.path)
+        left -= cost
+    return own, _joined(others)
+
+
+def _own_span(starts: list[int], snippet: Snippet, shown: Span) -> Span | None:
+    """The snippet's lines in the snapshot, None if they are shown anyway or are not there."""
+    last = snippet.line + snippet.text.count("\n")
+    if last >= len(starts):
+        return None
+    span = Span(starts[snippet.line], starts[last])
+    return span if span.end <= shown.start or span.start >= shown.end else None
+
+
+def _joined(snippets: Iterable[Snippet]) -> tuple[Snippet, ...]:
+    """One snippet for each path, in the order of the paths and lines, so that rank alone moves nothing."""
+    by_place = sorted(snippets, key=lambda snippet: (snippet.path, snippet.line))
+    return tuple(
+        Snippet(path, "".join(one.text for one in found), found[0].line, ", ".join(_origins(found)))
+        for path, found in ((path, list(group)) for path, group in groupby(by_place, lambda snippet: snippet.path))
+    )
+
+
+def _origins(snippets: Iterable[Snippet]) -> Iterable[str]:
+    return dict.fromkeys(snippet.origin for snippet in snippets if snippet.origin)
+
+
+def _cost(text: str) -> float:
+    return sum(map(n_line_tokens, text.splitlines()))
+
+
+def _line_starts(text: str) -> list[int]:
+    starts = [0]
+    for line in text.split("\n"):
+        starts.append(starts[-1] + len(line) + 1)
+    return starts[:-1]
+
+
+def _lines(text: str, spans: Iterable[Span]) -> str:
+    """The whole lines that these spans touch, each once, in order."""
+    pieces, shown = [], 0
+    for span in sorted(spans):
+        begin = max(shown, text.rfind("\n", 0, span.start) + 1)
+        shown = max(shown, text.find("\n", max(span.start, span.end - 1)) + 1 or len(text))
+        pieces.append(text[begin:shown])
+    return "".join(pieces)
+
+
+def _head(text: str, outline: Outline, start: int, offset: int, budget_tokens: float) -> list[Span]:
+    """What stands in for the text before `start`: the headers of the scopes that hold `offset`, then the imports."""
+    spans = []
+    for span in (*_headers(text, outline, offset), *outline.imports):
+        if span.end > start:
+            continue
+        budget_tokens -= _cost(_lines(text, [span]))
+        if budget_tokens < 0:
             break
-        if end <= start:
-            lines.append(piece)
-    return "".join(lines)
+        spans.append(span)
+    return spans
 
 
 def _headers(text: str, outline: Outline, offset: int) -> list[Span]:
@@ -130,54 +226,72 @@ def _indent(text: str, offset: int) -> int:
     return len(line) - len(line.lstrip())
 
 
-def _suffix_end(text: str, offset: int, budget_tokens: int) -> int:
-    """Where the suffix ends: after its last whole line, or in the cursor's line when that alone is too long."""
-    n_bytes = int(budget_tokens * BYTES_PER_TOKEN)
-    piece = text[offset : offset + n_bytes].encode("utf-8", "replace")[:n_bytes].decode("utf-8", "ignore")
-    end = offset + len(piece)
-    if end == len(text):
-        return end
-    return text.rfind("\n", offset, end) + 1 or end
+def _last_fitting(text: str, offset: int, budget_tokens: float) -> tuple[int, float]:
+    """Where what fits of the text from `offset` on ends, and its tokens: after a line, unless the first is too long."""
+    piece = text[offset : offset + int(budget_tokens * _MAX_BYTES_PER_TOKEN) + 1]
+    lines = piece.split("\n")
+    if offset + len(piece) < len(text) and len(lines) > 1:
+        lines.pop()
+    n_fitting, spent = _n_fitting(lines, budget_tokens)
+    if not n_fitting:
+        return offset + _chars_fitting(lines[0], budget_tokens), budget_tokens
+    return min(len(text), offset + sum(map(len, lines[:n_fitting])) + n_fitting), spent
 
 
-def _first_fitting(text: str, offset: int, budget_tokens: int) -> int:
-    """The earliest place from which the text up to `offset` fits the budget."""
-    n_bytes = int(budget_tokens * BYTES_PER_TOKEN)
-    piece = text[max(0, offset - n_bytes) : offset].encode("utf-8", "replace")[-n_bytes:]
-    return max(0, offset - len(piece.decode("utf-8", "ignore")))
+def _first_fitting(text: str, offset: int, budget_tokens: float) -> tuple[int, float]:
+    """The earliest place from which the text up to `offset` fits, and its tokens: a line's start, if the last fits."""
+    earliest = max(0, offset - int(budget_tokens * _MAX_BYTES_PER_TOKEN) - 1)
+    lines = text[earliest:offset].split("\n")
+    if earliest and len(lines) > 1:
+        lines.pop(0)
+    n_fitting, spent = _n_fitting(lines[::-1], budget_tokens)
+    if not n_fitting:
+        return offset - _chars_fitting(lines[-1], budget_tokens), budget_tokens
+    return offset - sum(map(len, lines[-n_fitting:])) - n_fitting + 1, spent
 
 
-def _snapped_start(snapshot: Snapshot, offset: int, budget_tokens: int) -> int:
+def _n_fitting(lines: Sequence[str], budget_tokens: float) -> tuple[int, float]:
+    """How many of these lines fit, from the first on, and their tokens."""
+    spent = 0.0
+    for n, line in enumerate(lines):
+        cost = n_line_tokens(line)
+        if spent + cost > budget_tokens:
+            return n, spent
+        spent += cost
+    return len(lines), spent
+
+
+def _chars_fitting(line: str, budget_tokens: float) -> int:
+    """About how much of a line that is too long fits."""
+    return int(len(line) * budget_tokens / max(budget_tokens, n_line_tokens(line)))
+
+
+def _snapped_start(snapshot: Snapshot, offset: int, budget_tokens: float) -> int:
     """Where the prefix starts: the first line that fits and whose number is a multiple of the step."""
-    n_bytes = int(budget_tokens * BYTES_PER_TOKEN)
-    earliest = start = _first_fitting(snapshot.text, offset, budget_tokens)
-    if start == 0:
-        return 0
-    cursor_line = snapshot.line_start(offset)
-    step = _step(n_bytes)
-    n_lines = snapshot.text.count("\n", 0, start)
-    for _ in range(step - n_lines % step):
-        following = snapshot.text.find("\n", start, cursor_line) + 1
-        if not following:
-            break
-        start = following
-    else:
-        return start
-    return cursor_line if cursor_line >= earliest else _in_long_line(offset, n_bytes)
+    text = snapshot.text
+    start, _ = _first_fitting(text, offset, budget_tokens)
+    cursor_line = text.rfind("\n", 0, offset) + 1
+    if start > cursor_line:
+        return _in_long_line(offset, offset - start)
+    step = _step(budget_tokens)
+    n_lines = text.count("\n", 0, start)
+    for _ in range(-n_lines % step):
+        start = text.find("\n", start, cursor_line) + 1 or cursor_line
+    return start
 
 
-def _step(n_bytes: int) -> int:
-    """Lines between two places where a window may start: at most half of what a window holds."""
+def _step(budget_tokens: float) -> int:
+    """Lines between two places where a window may start: about a third of what it holds."""
     step = SNAP_LINES
-    while step > 1 and step * _CHARS_PER_LINE > n_bytes // 2:
+    while step > 1 and step * _TOKENS_PER_SNAP > budget_tokens:
         step //= 2
     return step
 
 
-def _in_long_line(offset: int, n_bytes: int) -> int:
+def _in_long_line(offset: int, n_chars: int) -> int:
     """A start within a line that is longer than the budget, snapped so that it stays for a while."""
-    step = max(1, n_bytes // 4)
-    return max(0, -(-(offset - n_bytes) // step) * step)
+    step = max(1, n_chars // 4)
+    return max(0, -(-(offset - n_chars) // step) * step)
 
 
 def _with_lf(text: str) -> str:

@@ -9,7 +9,7 @@ from marks import at_cursor
 from context import Budget, ContextWindow, build_window
 from context.languages import find
 from context.outline import IncrementalTree
-from context.window import BYTES_PER_TOKEN, n_tokens
+from context.window import n_tokens
 
 
 def check_window(text: str, tokens: int, suffix_tokens: int | None = None) -> ContextWindow:
@@ -18,8 +18,7 @@ def check_window(text: str, tokens: int, suffix_tokens: int | None = None) -> Co
     window = build_window(snapshot, offset, Budget(tokens, suffix_tokens))
     plain_before = snapshot.text[:offset].replace("\r\n", "\n").replace("\r", "\n")
     assert plain_before.endswith(window.prefix + window.held_back)
-    size = len((window.prefix + window.suffix).encode("utf-8", "replace"))
-    assert size <= tokens * BYTES_PER_TOKEN + 8 * BYTES_PER_TOKEN
+    assert n_tokens(window.prefix + window.suffix) <= tokens + 2
     return window
 
 

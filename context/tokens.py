@@ -1,0 +1,63 @@
+"""How many tokens a text costs: owns an estimate that needs no vocabulary; what the endpoint counted corrects it."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+# Bytes by what they mean to a tokenizer: letters, capitals, digits, line breaks, other blanks, UTF-8, signs.
+_CLASSES = bytes(
+    next(
+        ord(name)
+        for name, members in (
+            ("n", b"\n"),
+            (" ", bytes(range(33))),
+            ("0", b"0123456789"),
+            ("A", bytes(range(65, 91))),
+            ("a", bytes(range(97, 123))),
+            (".", bytes(range(33, 128))),
+            ("u", bytes(range(128, 256))),
+        )
+        if byte in members
+    )
+    for byte in range(256)
+)
+# Least squares over 900 pieces of 5 KB out of 33 packages in seven languages, counted by Qwen2.5-Coder's vocabulary:
+# nine prompts in ten are within 7 % of it.
+_WEIGHTS = ((b"n", 1.911), (b". ", 1.447), (b"0", 1.461), (b"a", 0.15), (b"A", 0.306), (b".a", 0.864), (b"u", 0.408))
+
+_HALF_LIFE_TOKENS = 30_000.0
+_RATE_BOUNDS = (0.5, 2.5)
+
+
+def n_tokens(text: str) -> float:
+    """Estimated number of tokens of `text`; that of a text is what its lines have together."""
+    classes = text.encode("utf-8", "replace").translate(_CLASSES)
+    return sum([weight * classes.count(name) for name, weight in _WEIGHTS])
+
+
+@lru_cache(maxsize=8_192)
+def n_line_tokens(line: str) -> float:
+    """The same for one line without its line break, remembered: most lines are in the next window too."""
+    return n_tokens(line) + _WEIGHTS[0][1]
+
+
+class TokenRate:
+    """A model's own tokens per estimated one, learned from what its endpoint counted; newer counts weigh more."""
+
+    def __init__(self) -> None:
+        # As if a first prompt of the size of a usual one had been estimated rightly.
+        self._estimated = self._counted = 1_000.0
+
+    @property
+    def rate(self) -> float:
+        """Tokens per estimated token."""
+        least, most = _RATE_BOUNDS
+        return min(max(self._counted / self._estimated, least), most)
+
+    def update(self, estimated: float, counted: int) -> None:
+        """Takes in a prompt that was estimated to have `estimated` tokens, of which the endpoint counted `counted`."""
+        if estimated < 1 or counted < 1:
+            return
+        kept = 0.5 ** (estimated / _HALF_LIFE_TOKENS)
+        self._estimated = self._estimated * kept + estimated
+        self._counted = self._counted * kept + counted
