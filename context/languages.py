@@ -23,7 +23,7 @@ class Language:
     `imports` is query text that captures `@import`. `strings` is empty where the grammar has no node that holds
     strings only: then the text decides. `fragment` names the grammar for text out of the middle of a file, where
     that is another function of the same module. `queries` are the files of `context/codegraph/queries` that find its
-    symbols, joined.
+    symbols, joined; `member_marks` stand before a member besides the dot, `name_chars` in names besides letters.
     """
 
     name: str
@@ -42,6 +42,8 @@ class Language:
     strings: tuple[str, ...] = ("string",)
     interpolations: tuple[str, ...] = ()
     queries: tuple[str, ...] = ()
+    member_marks: tuple[str, ...] = ()
+    name_chars: str = ""
 
     def grammar(self, *, fragment: bool = False) -> tree_sitter.Language:
         """The compiled grammar, loaded at first use; for a stretch out of a file's middle if `fragment`."""

@@ -46,17 +46,13 @@ class Region:
     end: int
     parent: Region | None = None
     access: str = ""
-    local_names: set[str] = field(default_factory=set)
+    local_names: set[bytes] = field(default_factory=set)
     members: set[str] = field(default_factory=set)
 
     @property
     def is_function(self) -> bool:
         """Whether what is bound here is local."""
         return self.kind in ("function", "method", "scope")
-
-    def binds(self, name: str) -> bool:
-        """Whether a name is local here."""
-        return any(name in region.local_names for region in self.outward())
 
     def outward(self) -> Iterator[Region]:
         """The region itself and those around it."""
@@ -91,6 +87,10 @@ class Definitions:
         """The innermost region around a byte."""
         return self._cuts[bisect_right(self._cuts, byte, key=itemgetter(0)) - 1][1]
 
+    def add_local(self, byte: int, name: bytes) -> None:
+        """A parameter or variable that is no symbol; binds its name in the region around."""
+        self.region_at(byte).local_names.add(name)
+
     def _nest(self, found: Sequence[Found], inner: Region) -> None:
         named: set[int] = set()
         for one in sorted(found, key=lambda one: (one.start, -one.end)):
@@ -119,9 +119,6 @@ class Definitions:
             case "decorator":
                 self._decorate(one)
                 return inner
-            case "local":
-                inner.local_names.add(one.value)
-                return inner
             case "attribute":
                 self._add_attribute(one, inner)
                 return inner
@@ -141,7 +138,7 @@ class Definitions:
     def _define_in(self, one: Found, inner: Region) -> int:
         """Adds the symbol, unless it is a local one; the index of the symbol that the code belongs to."""
         if inner.is_function and one.role in _BINDINGS and not one.owner:
-            inner.local_names.add(one.name)
+            inner.local_names.add(one.name.encode())
             return inner.symbol
         if one.role == "extension" and one.name in self._owners:
             return self._owners[one.name]

@@ -37,7 +37,10 @@ def extract(path: str, language: str, source: bytes, *, tree: tree_sitter.Tree |
     reading = _Reading(text, row.name)
     reading.read(query, tree.root_node)
     definitions = Definitions(text, row.name, reading.found, frozenset(reading.exported))
-    edges = (*reading.inherits(definitions), *uses(text, row.name, definitions, query.keywords))
+    for start, name in reading.locals:
+        definitions.add_local(start, name)
+    inherits = reading.inherits(definitions)
+    edges = (*inherits, *uses(text, row, definitions, query.keywords, inherits))
     return FileFacts(
         path,
         language,
@@ -75,6 +78,7 @@ class _Reading:
         self.found: list[Found] = []
         self.imports: list[Import] = []
         self.exported: set[str] = set()
+        self.locals: list[tuple[int, bytes]] = []
         self._bases: list[tuple[int, str]] = []
         self._source = source
         self._language = language
@@ -94,8 +98,11 @@ class _Reading:
                     self._bases.append((node.start_byte, source.text(node)))
                 case "exported":
                     self.exported.add(source.text(node))
-                case "local" | "access" | "decorator" | "scope":
-                    text = "" if role == "scope" else source.text(node)
+                case "local":
+                    start = node.start_byte
+                    self.locals.append((start, source.bytes[start : node.end_byte]))
+                case "access" | "decorator" | "scope":
+                    text = source.text(node, _MAX_VALUE_BYTES)
                     self.found.append(Found(role, node.start_byte, node.end_byte, value=text))
                 case _:
                     self.found.append(self._definition(role, node, captures))

@@ -60,19 +60,17 @@ def _read(name: str) -> str:
     return resources.files(__package__).joinpath("queries", f"{name}.scm").read_text(encoding="utf-8")
 
 
-def _keywords(grammar: tree_sitter.Language) -> frozenset[str]:
+def _keywords(grammar: tree_sitter.Language) -> frozenset[bytes]:
     """Every word that the grammar spells out, and the literals that grammars make nodes of."""
     kinds = (
         grammar.node_kind_for_id(at) or ""
         for at in range(grammar.node_kind_count)
         if not grammar.node_kind_is_named(at)
     )
-    return frozenset(kind for kind in kinds if re.fullmatch(r"\w+", kind)) | _LITERALS
+    return frozenset(kind.encode() for kind in (*kinds, *_LITERALS) if re.fullmatch(r"\w+", kind))
 
 
-_LITERALS = frozenset(
-    [
-        *("true", "false", "null", "nil", "none", "None", "True", "False", "undefined", "nullptr", "iota", "NULL"),
-        *("this", "self", "Self", "super", "cls"),
-    ]
+_LITERALS = (
+    *("true", "false", "null", "nil", "none", "None", "True", "False", "undefined", "nullptr", "iota", "NULL"),
+    *("this", "self", "Self", "super", "cls"),
 )
