@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import re
-import zlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
+
+from context.codegraph.store import unpack
 
 if TYPE_CHECKING:
     from context.codegraph.reader import Reader
@@ -92,17 +93,17 @@ class Search:
         return places
 
     def _scored(self, chunks: Sequence[int], weights: Mapping[str, float]) -> Iterator[FoundChunk]:
-        for chunk in chunks:
-            sql = "SELECT path, line, end_line, words FROM located_chunks WHERE id = ?"
-            for path, line, end_line, blob in self._reader.rows(sql, chunk):
-                if path not in self._reader.overlay.files:
-                    counts = Counter(zlib.decompress(blob).decode().split())
-                    yield FoundChunk(path, line, end_line, _bm25(counts, weights))
+        sql = "SELECT path, line, end_line, words FROM located_chunks WHERE id IN (SELECT value FROM json_each(?))"
+        for path, line, end_line, packed in self._reader.rows(sql, str(list(chunks))):
+            if path not in self._reader.overlay.files:
+                words = unpack(packed).split(" ")
+                counts = Counter([word for word in words if word in weights])
+                yield FoundChunk(path, line, end_line, _bm25(counts, len(words), weights))
 
     def _scored_open(self, weights: Mapping[str, float]) -> Iterator[FoundChunk]:
         for path, open_file in self._reader.overlay.files.items():
             for chunk, counts in zip(open_file.facts.chunks, open_file.counts, strict=True):
-                if (score := _bm25(counts, weights)) > 0:
+                if (score := _bm25(counts, counts.total(), weights)) > 0:
                     yield FoundChunk(path, *chunk, score)
 
 
@@ -119,7 +120,6 @@ def _idf(n_with: int, n_chunks: int) -> float:
     return math.log(1 + max(n_chunks - n_with + 0.5, 0.5) / (n_with + 0.5))
 
 
-def _bm25(counts: Counter[str], weights: Mapping[str, float]) -> float:
-    length = _K1 * (1 - _B + _B * counts.total() / _MEAN_WORDS)
-    found = ((weight, counts[word]) for word, weight in weights.items())
-    return sum(weight * n * (_K1 + 1) / (n + length) for weight, n in found if n)
+def _bm25(counts: Counter[str], n_words: int, weights: Mapping[str, float]) -> float:
+    length = _K1 * (1 - _B + _B * n_words / _MEAN_WORDS)
+    return sum(weights[word] * n * (_K1 + 1) / (n + length) for word, n in counts.items() if word in weights)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import itertools
+import logging
 import os
 import pickle
 import queue
@@ -24,7 +25,9 @@ from typing import IO, Any, NamedTuple
 from context.codegraph.facts import FileFacts
 from context.codegraph.files import language_of, read_regular, refusal
 from context.codegraph.lexical import words_of
-from context.codegraph.store import Indexed, Stamp
+from context.codegraph.store import Indexed, Stamp, pack
+
+log = logging.getLogger(__name__)
 
 _LENGTH = struct.Struct(">I")
 _ROOT = str(Path(__file__).resolve().parents[2])
@@ -57,9 +60,13 @@ def parse(root: str, task: Task) -> Parsed:
     stamp = Stamp(state.st_size, state.st_mtime_ns, digest, refusal(source))
     if digest == task.digest:
         return Parsed(task.path, stamp)
-    if stamp.refused:
-        return Parsed(task.path, Indexed(FileFacts(task.path, language, 0), stamp))
-    return Parsed(task.path, _indexed(task.path, language, source, stamp))
+    if not stamp.refused:
+        try:
+            return Parsed(task.path, _indexed(task.path, language, source, stamp))
+        except Exception as error:  # noqa: BLE001  a bug that one file brings out must not cost all others
+            log.warning("a file could not be analysed: %s", type(error).__name__)
+            stamp = stamp._replace(refused="failed")
+    return Parsed(task.path, Indexed(FileFacts(task.path, language, 0), stamp))
 
 
 def parse_all(
@@ -102,7 +109,7 @@ def _indexed(path: str, language: str, source: bytes, stamp: Stamp) -> Indexed:
     if language in _DATA_LANGUAGES and not facts.symbols:
         return Indexed(facts._replace(chunks=()), stamp)  # no schema, so nothing to look up or to imitate
     lines = source.decode("utf-8", "replace").split("\n")
-    words = tuple(" ".join(words_of("\n".join(lines[line:end_line]))) for line, end_line in facts.chunks)
+    words = tuple(pack(words_of("\n".join(lines[line:end_line]))) for line, end_line in facts.chunks)
     return Indexed(facts, stamp, words)
 
 

@@ -78,7 +78,7 @@ class Reader:
         self.root = os.path.realpath(root)
         self.overlay = overlay or Overlay()
         self.failure: Failure | None = None
-        self._path = path
+        self._path = str(path)
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
 
@@ -196,10 +196,10 @@ class Reader:
 
     def _opened(self) -> sqlite3.Connection:
         """The connection, made anew where another file has taken the store's place."""
-        inode = self._path.stat().st_ino
+        inode = os.stat(self._path).st_ino
         if self._connection is None or inode != self._inode:
             self.close()
-            self._connection, self._inode = connect(self._path), inode
+            self._connection, self._inode = connect(Path(self._path)), inode
             self._connection.execute("PRAGMA query_only = on")
             self.failure = None
         return self._connection
