@@ -76,12 +76,17 @@ def listing(root: str | os.PathLike[str], only: Sequence[str] | None = None) -> 
     is not asked here, since that is dear and only has to be known of new files.
     """
     base = os.path.realpath(root)
-    if _is_within(os.path.realpath(os.path.expanduser("~")), base):
+    if is_home(base):
         return []
     if only is None:
         return sorted(_listing(base, None, 0))[:MAX_FILES]
     present = [path for path in only if _is_text(path) and os.path.lexists(os.path.join(base, path))]
     return sorted({entry for entry in _listing(base, present, 0) if entry.path in present} if present else ())
+
+
+def is_home(folder: str | os.PathLike[str]) -> bool:
+    """Whether a folder is the user's home or holds it."""
+    return _is_within(os.path.realpath(os.path.expanduser("~")), os.path.realpath(folder))
 
 
 def language_of(path: str) -> str | None:

@@ -68,7 +68,7 @@ class Search:
             for chunk in chunks:
                 weighed[chunk] = weighed.get(chunk, 0.0) + weights[word]
         hidden = self._reader.overlay.files
-        best = sorted(weighed, key=lambda chunk: (-weighed[chunk], chunk))[: 3 * limit + len(hidden)]
+        best = sorted(weighed, key=lambda chunk: (-weighed[chunk], chunk))[: 2 * limit + len(hidden)]
         hits = [*self._scored(best, weights), *self._scored_open(weights)]
         return sorted(hits, key=lambda hit: (-hit.score, hit.path, hit.line))[:limit]
 
