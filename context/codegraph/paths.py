@@ -25,10 +25,12 @@ class Paths:
         self.files = frozenset(files)
         self._named: dict[str, list[str]] = defaultdict(list)
         self._folders_named: dict[str, list[str]] = defaultdict(list)
+        self._in_folder: dict[str, list[str]] = defaultdict(list)
         folders = {""}
         for path in sorted(self.files):
             self._named[posixpath.basename(path)].append(path)
             folder = posixpath.dirname(path)
+            self._in_folder[folder].append(path)
             while folder not in folders:
                 folders.add(folder)
                 self._folders_named[posixpath.basename(folder)].append(folder)
@@ -38,6 +40,10 @@ class Paths:
     def first(self, *candidates: str) -> str | None:
         """The first of these that is a file."""
         return next((path for path in candidates if path in self.files), None)
+
+    def in_folder(self, folder: str) -> list[str]:
+        """The files that lie right in a folder, in order."""
+        return self._in_folder.get(folder, [])
 
     def ending(self, end: str, near: str) -> list[str]:
         """The files whose path ends with these whole parts, those that lie nearest to the path `near` first."""

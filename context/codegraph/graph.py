@@ -1,0 +1,274 @@
+"""The workspace's definitions as one file sees them: owns what a name there means; ranks nothing.
+
+A union over the workspace and further roots, in this order. Everything that is read is remembered until a store or
+an overlay changes.
+"""
+
+from __future__ import annotations
+
+import posixpath
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from context.codegraph.facts import Edge, FileFacts, Import, Symbol
+from context.codegraph.paths import Target
+from context.codegraph.reader import Reader
+from context.codegraph.resolve import Resolver
+
+_MAX_HOPS = 2
+_MAX_FILES = 600
+_MAX_BASES = 6
+_MAX_PER_FOLDER = 24
+
+_FAMILIES = {
+    **dict.fromkeys(("javascript", "javascriptreact", "typescript", "typescriptreact"), "javascript"),
+    **dict.fromkeys(("c", "cpp"), "c"),
+    **dict.fromkeys(("java", "kotlin", "scala"), "jvm"),
+}
+# In these languages the files of a folder see each other's names without an import.
+_ONE_PACKAGE = frozenset(("go", "java", "kotlin", "scala", "csharp"))
+TYPES = frozenset(("class", "interface", "enum", "type", "message", "table", "service"))
+
+
+class Root:
+    """One indexed folder. `name` stands before the paths of a further one; the workspace has none."""
+
+    def __init__(self, reader: Reader, resolver: Resolver, name: str = "") -> None:
+        self.reader = reader
+        self.resolver = resolver
+        self.name = name
+
+
+class Definition(NamedTuple):
+    """A symbol of a file, by its index there."""
+
+    file: GraphFile
+    at: int
+
+    @property
+    def symbol(self) -> Symbol:
+        return self.file.symbols[self.at]
+
+
+class GraphFile:
+    """One file's facts, as far as they are asked for. Compared by identity."""
+
+    def __init__(self, root: Root, path: str, facts: FileFacts | None = None) -> None:
+        self.root = root
+        self.path = path
+        self._facts = facts
+
+    @cached_property
+    def language(self) -> str:
+        return self._facts.language if self._facts else self.root.reader.language(self.path) or ""
+
+    @cached_property
+    def symbols(self) -> Sequence[Symbol]:
+        return self._facts.symbols if self._facts else self.root.reader.symbols_of(self.path)
+
+    @cached_property
+    def imports(self) -> Sequence[Import]:
+        return self._facts.imports if self._facts else self.root.reader.imports_of(self.path)
+
+    @cached_property
+    def edges(self) -> Sequence[Edge]:
+        return self._facts.edges if self._facts else self.root.reader.edges_of(self.path)
+
+    @cached_property
+    def named(self) -> dict[str, list[int]]:
+        """The symbols of each name."""
+        named: dict[str, list[int]] = defaultdict(list)
+        for index, symbol in enumerate(self.symbols):
+            named[symbol.name].append(index)
+        return named
+
+    @cached_property
+    def members(self) -> dict[int, list[int]]:
+        """The symbols within each symbol."""
+        members: dict[int, list[int]] = defaultdict(list)
+        for index, symbol in enumerate(self.symbols):
+            members[symbol.container].append(index)
+        return members
+
+    def top(self, name: str) -> list[int]:
+        """The symbols of this name that stand in no other, or else all of this name."""
+        found = self.named.get(name, [])
+        return [index for index in found if self.symbols[index].container < 0] or found
+
+
+class Graph:
+    """Answers what names mean. For one thread, as its readers."""
+
+    def __init__(self, roots: Sequence[Root]) -> None:
+        self.roots = roots
+        self._files: dict[tuple[int, str], GraphFile] = {}
+
+    def forget(self) -> None:
+        """Drops what was remembered, after a store or an overlay has changed."""
+        self._files.clear()
+
+    def file(self, root: Root, path: str) -> GraphFile:
+        """A file, which need not be indexed: then it is empty."""
+        key = (id(root), path)
+        if key not in self._files:
+            if len(self._files) >= _MAX_FILES:
+                del self._files[next(iter(self._files))]
+            self._files[key] = GraphFile(root, path)
+        return self._files[key]
+
+    def seen_from(self, facts: FileFacts) -> View:
+        """The graph as a file of the workspace sees it, whose facts may be newer than what is stored of it."""
+        return View(self, GraphFile(self.roots[0], facts.path, facts))
+
+    def defined(self, name: str, family: str, limit: int = 24) -> list[Definition]:
+        """All definitions of a name in languages that can see each other, workspace first; [] if there are more."""
+        found: list[Definition] = []
+        for root in self.roots:
+            located = root.reader.symbols_named(name, limit + 1)
+            found += [Definition(self.file(root, one.path), one.number) for one in located]
+            if len(found) > limit:
+                return []
+        return [one for one in found if family_of(one.file.language) == family]
+
+
+class View:
+    """What the names in one file mean."""
+
+    def __init__(self, graph: Graph, file: GraphFile) -> None:
+        self.file = file
+        self.family = family_of(file.language)
+        self._graph = graph
+
+    @cached_property
+    def linked(self) -> dict[GraphFile, float]:
+        """The files whose names this one can use, and how closely: 1 for an import, less for what it passes on."""
+        linked: dict[GraphFile, float] = {}
+        for targets in self._imported.values():
+            for root, target in targets:
+                for file in self._files(root, target):
+                    linked[file] = max(linked.get(file, 0.0), 1.0)
+        for file in list(linked):
+            for passed in self._passed_on(file):
+                linked.setdefault(passed, 0.5)
+        for file in self._package():
+            linked.setdefault(file, 0.7)
+        linked.pop(self.file, None)
+        return linked
+
+    def definitions(self, name: str) -> list[Definition]:
+        """What a bare name means here: an import's, else one of this file, of a linked file, or of few anywhere."""
+        if name in self._imported:
+            found = [one for root, target in self._imported[name] for one in self._defined_at(root, target)]
+            if found:
+                return found
+        if own := self.file.top(name):
+            return [Definition(self.file, index) for index in own]
+        linked = [Definition(file, index) for file in self.linked for index in file.top(name)]
+        return linked or self._graph.defined(name, self.family)
+
+    def modules(self, name: str) -> list[GraphFile]:
+        """The files that a name stands for, where it is an imported module."""
+        return [
+            file
+            for root, target in self._imported.get(name, ())
+            if target.name == ""
+            for file in self._files(root, target)
+        ]
+
+    def members(self, owner: Definition, n_bases: int = _MAX_BASES) -> Iterator[Definition]:
+        """A type's members, then those of its extensions and its bases."""
+        file, index = owner
+        yield from (Definition(file, member) for member in file.members.get(index, ()))
+        for other in file.named.get(owner.symbol.name, ()):
+            if other != index and file.symbols[other].kind == "extension":
+                yield from (Definition(file, member) for member in file.members.get(other, ()))
+        if n_bases <= 0:
+            return
+        view = self if file is self.file else View(self._graph, file)
+        for edge in file.edges:
+            if edge.kind == "inherits" and edge.symbol == index:
+                for base in view.definitions(edge.name)[:1]:
+                    if base != owner:
+                        yield from view.members(base, n_bases - 1)
+
+    def types(self, name: str) -> list[Definition]:
+        """The types that a name means, or that what it names has or returns."""
+        found = self.definitions(name)
+        types = [one for one in found if one.symbol.kind in TYPES]
+        if types:
+            return types
+        named = {one.symbol.type for one in found if one.symbol.type and one.symbol.type != name}
+        return [one for type_name in named for one in self.definitions(type_name) if one.symbol.kind in TYPES]
+
+    @cached_property
+    def _imported(self) -> dict[str, list[tuple[Root, Target]]]:
+        """Where each name that is imported leads; what comes by "*" is under "*"."""
+        found: dict[str, list[tuple[Root, Target]]] = defaultdict(list)
+        for one in self.file.imports:
+            local = one.alias or one.name or _last_word(one.module)
+            found[local] += self._resolved(one)
+        return found
+
+    def _resolved(self, imported: Import) -> list[tuple[Root, Target]]:
+        """In the file's own root, else in the first other one."""
+        for root in (self.file.root, *self._graph.roots):
+            path = self.file.path if root is self.file.root else ""
+            targets = root.resolver.resolve(path, self.file.language, imported)
+            if targets:
+                return [(root, target) for target in targets]
+        return []
+
+    def _files(self, root: Root, target: Target) -> list[GraphFile]:
+        """A file, or those of a folder that are of one language family with this one."""
+        if not target.path.endswith("/"):
+            return [self._graph.file(root, target.path)]
+        paths = root.resolver.paths.in_folder(target.path.rstrip("/"))
+        files = [self._graph.file(root, path) for path in paths[:_MAX_PER_FOLDER]]
+        return [file for file in files if family_of(file.language) == self.family]
+
+    def _defined_at(self, root: Root, target: Target, n_hops: int = _MAX_HOPS) -> list[Definition]:
+        """The symbols that a target names; where its file only passes the name on, those of the file it comes from."""
+        files = self._files(root, target)
+        found = [Definition(file, index) for file in files for index in file.top(target.name)]
+        if found or n_hops <= 0 or not target.name:
+            return found
+        for file in files:
+            view = View(self._graph, file)
+            for one in file.imports:
+                if target.name in (one.alias or one.name, one.name) or one.name == "*":
+                    name = target.name if one.name == "*" else one.name
+                    for at, inner in view._resolved(one):
+                        found += self._defined_at(at, inner._replace(name=name), n_hops - 1)
+            if found:
+                return found
+        return found
+
+    def _passed_on(self, file: GraphFile) -> Iterator[GraphFile]:
+        """The files whose names come with `file`: what a header includes, what an index file exports."""
+        is_index = posixpath.basename(file.path).split(".")[0] in ("index", "__init__", "mod", "lib")
+        if self.family != "c" and not is_index:
+            return
+        view = View(self._graph, file)
+        for one in file.imports:
+            for root, target in view._resolved(one):
+                yield from self._files(root, target)
+
+    def _package(self) -> Iterator[GraphFile]:
+        if self.file.language not in _ONE_PACKAGE:
+            return
+        folder = posixpath.dirname(self.file.path)
+        yield from self._files(self.file.root, Target(f"{folder}/", "*"))
+
+
+def family_of(language: str) -> str:
+    """Languages of one family see each other's names."""
+    return _FAMILIES.get(language, language)
+
+
+def _last_word(module: str) -> str:
+    """The local name of a module that is imported whole: "b" for "a.b", "./b.js" and "a/b"."""
+    words = [word for word in re.split(r"[./:\\]+", module) if word]
+    return next((word for word in reversed(words) if word not in ("js", "ts", "mjs", "h", "hpp")), "")
