@@ -22,11 +22,14 @@ from pygls.lsp.server import LanguageServer
 from context.document import Snapshot
 from context.secrets import is_refused
 from lsp_server import __version__
-from lsp_server.completion import Superseded
+from lsp_server.completion import Completion, Superseded
+from lsp_server.completion.counts import Counts
+from lsp_server.completion.outcome import Outcomes
 from lsp_server.documents import Documents, NotOpenError
 from lsp_server.endpoint.status import Status
 from lsp_server.settings import Problem, Settings, load
 from lsp_server.syntax_worker import SyntaxWorker
+from lsp_server.text_buffer import Change
 from lsp_server.transport import Protocol, where
 
 if TYPE_CHECKING:
@@ -34,6 +37,9 @@ if TYPE_CHECKING:
 
 STATUS = "instant/status"
 """Notification with the fields of Status; sent once per change."""
+
+MOVED = "instant/didMoveCursor"
+"""Notification of the editor with `textDocument` and `position`; one that does not send it is served all the same."""
 
 CONFIGURATION_DEADLINE_S = 5.0
 """An editor that answers later is served with the settings known by then."""
@@ -51,7 +57,8 @@ class InstantServer(LanguageServer):
         self.status = Status("starting", "The server is starting.")
         self.session: Session | None = None
         self.syntax = SyntaxWorker()
-        self.n_accepted = 0
+        self.counts = Counts()
+        self.outcomes = Outcomes(self.counts)
         self._from_editor: dict[str, Any] = {}
         self._of_session = self.status
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -72,7 +79,7 @@ class InstantServer(LanguageServer):
         """Takes over what the client says of itself."""
         self.protocol._workspace = Documents.from_workspace(self.workspace)
         self.documents.on_open = self._opened
-        self.documents.on_change = self.syntax.edit
+        self.documents.on_change = self._changed
         self.documents.on_close = self._closed
         self._from_editor = params.initialization_options if isinstance(params.initialization_options, dict) else {}
         self.configure(self._from_editor)
@@ -90,7 +97,7 @@ class InstantServer(LanguageServer):
         """Makes the session for the settings as they are now, in place of the one before."""
         from lsp_server.session import Session  # noqa: PLC0415  brings the HTTP client, after `initialize`
 
-        before, self.session = self.session, Session(self.settings, self.syntax.near, self.show_status)
+        before, self.session = self.session, Session(self.settings, self.syntax.near, self.show_status, self.counts)
         self._is_ready.set()
         if before is not None:
             await before.aclose()
@@ -164,6 +171,12 @@ class InstantServer(LanguageServer):
         session = await self.ready_session()
         await session.prepare(None if self.is_refused(snapshot) else snapshot)
 
+    def _changed(self, uri: str, change: Change) -> None:
+        self.syntax.edit(uri, change)
+        self.outcomes.edited(uri, change.edit)
+        if self.session is not None:
+            self.session.completer.typed(uri, change.edit)
+
     def _closed(self, uri: str) -> None:
         self.syntax.close(uri)
         if self.session is not None:
@@ -208,21 +221,47 @@ async def inline_completion(
     session = await ls.ready_session()
     is_invoked = params.context.trigger_kind is types.InlineCompletionTriggerKind.Invoked
     try:
-        completion = await session.completer.complete(snapshot, offset, is_invoked=is_invoked)
+        completions = await session.completer.complete(snapshot, offset, is_invoked=is_invoked)
     except Superseded:
         return None
     if not _is_current(ls, snapshot):
         return None
-    if completion is None:
-        return types.InlineCompletionList(items=[])
-    item = types.InlineCompletionItem(
+    keys = ls.outcomes.show(snapshot.uri, snapshot.text, completions)
+    return types.InlineCompletionList([_item(ls, snapshot, *pair) for pair in zip(completions, keys, strict=True)])
+
+
+def _item(ls: InstantServer, snapshot: Snapshot, completion: Completion, key: str) -> types.InlineCompletionItem:
+    """`filterText` is what the text in the range has to agree with while the developer types on."""
+    return types.InlineCompletionItem(
         insert_text=completion.text,
+        filter_text=completion.text,
         range=ls.documents.range_of(snapshot, completion.start, completion.end),
-        command=types.Command(
-            title="Completion accepted", command="instant.accepted", arguments=[len(completion.text)]
-        ),
+        command=types.Command("Completion accepted", "instant.accepted", arguments=[key, len(completion.text)]),
     )
-    return types.InlineCompletionList(items=[item])
+
+
+async def did_move_cursor(ls: InstantServer, params: Any) -> None:
+    """The cursor has come to rest at another place, without typing."""
+    try:
+        snapshot, offset = ls.documents.at(_place(params))
+    except NotOpenError:
+        return  # it was closed while the editor waited for the cursor to rest
+    if _completes(ls, snapshot):
+        session = await ls.ready_session()
+        session.completer.moved(snapshot, offset)
+
+
+def did_show_completion(ls: InstantServer, params: Any) -> None:
+    """The editor has drawn a completion."""
+    if _key(params) is not None:
+        ls.counts.displayed += 1
+
+
+def did_partially_accept_completion(ls: InstantServer, params: Any) -> None:
+    """The first `acceptedLength` characters were taken."""
+    key, n_chars = _key(params), getattr(params, "acceptedLength", None)
+    if key is not None and isinstance(n_chars, int):
+        ls.outcomes.accept(key, n_chars, is_whole=False)
 
 
 async def hover(ls: InstantServer, params: types.HoverParams) -> types.Hover | None:
@@ -248,15 +287,30 @@ async def shutdown(ls: InstantServer, _: None) -> None:
     await ls.syntax.aclose()
 
 
-def accepted(ls: InstantServer, n_chars: int) -> None:
+def accepted(ls: InstantServer, key: str, n_chars: int) -> None:
     """The follow-up of an accepted completion, which carries all that is needed."""
-    ls.n_accepted += 1
+    ls.outcomes.accept(key, n_chars, is_whole=True)
 
 
 def current_status(ls: InstantServer) -> dict[str, Any]:
     """What the status item shows, with the times of the last completion."""
     times = ls.session.completer.last_times if ls.session is not None else None
-    return {**asdict(ls.status), "times": asdict(times) if times else None, "accepted": ls.n_accepted}
+    return {**asdict(ls.status), "times": asdict(times) if times else None, "counts": asdict(ls.counts)}
+
+
+def _key(params: Any) -> str | None:
+    """The key of the completion that a client's own notification is about; None where it has not kept it."""
+    command = getattr(getattr(params, "item", None), "command", None)
+    arguments = getattr(command, "arguments", None)
+    return str(arguments[0]) if isinstance(arguments, list) and arguments else None
+
+
+def _place(params: Any) -> types.TextDocumentPositionParams:
+    """The place in a notification of our own, whose parameters no schema has checked."""
+    return types.TextDocumentPositionParams(
+        types.TextDocumentIdentifier(str(params.textDocument.uri)),
+        types.Position(int(params.position.line), int(params.position.character)),
+    )
 
 
 def _completes(ls: InstantServer, snapshot: Snapshot) -> bool:
@@ -294,6 +348,9 @@ METHODS: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
     (types.INITIALIZED, None, initialized),
     (types.WORKSPACE_DID_CHANGE_CONFIGURATION, None, did_change_configuration),
     (types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions(), inline_completion),
+    (MOVED, None, did_move_cursor),
+    ("textDocument/didShowCompletion", None, did_show_completion),
+    ("textDocument/didPartiallyAcceptCompletion", None, did_partially_accept_completion),
     (types.SHUTDOWN, None, shutdown),
 )
 """Every method of ours with the options it is advertised with; documents are kept by pygls' own handlers."""

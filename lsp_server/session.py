@@ -11,7 +11,9 @@ from collections.abc import Callable
 from context import Budget, Snapshot
 from context.outline import Outline
 from lsp_server.assist.explain import Explainer
-from lsp_server.completion.line import Completer, Limits
+from lsp_server.completion.asking import Limits, Sources
+from lsp_server.completion.counts import Counts
+from lsp_server.completion.line import Completer
 from lsp_server.endpoint.address import Resolve, fixed
 from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.embedded import EmbeddedEngine
@@ -29,7 +31,11 @@ class Session:
     """The instant tier's endpoint and what is asked of it."""
 
     def __init__(
-        self, settings: Settings, outline: Callable[[str, int], Outline | None], on_status: Callable[[Status], None]
+        self,
+        settings: Settings,
+        outline: Callable[[str, int], Outline | None],
+        on_status: Callable[[Status], None],
+        counts: Counts,
     ) -> None:
         self._settings = settings
         self._on_status = on_status
@@ -41,14 +47,14 @@ class Session:
             tier = _embedded_tier(settings, tier)
             resolve = EmbeddedEngine(settings.embedded, on_status=self._announce).address
         self.endpoint = Endpoint("instant", tier, resolve, open_client(settings.endpoint), self._tell)
-        self.completer = Completer(self.endpoint, self._limits, outline)
+        self.completer = Completer(self.endpoint, Sources(self._limits, outline), counts)
         self.explainer = Explainer(self.endpoint)
 
     async def prepare(self, snapshot: Snapshot | None = None) -> None:
-        """Connects to the endpoint; the local engine, whose prompts are slow, also reads the opened document."""
+        """Connects to the endpoint, which then reads the opened document."""
         await self.endpoint.prepare()
-        if snapshot is not None and self._is_embedded and self.endpoint.capabilities is not None:
-            self.completer.warm(snapshot)
+        if snapshot is not None and self.endpoint.capabilities is not None:
+            self.completer.opened(snapshot)
 
     async def aclose(self) -> None:
         """Closes every connection; the local engine is shared and ends by itself when nobody uses it."""
@@ -77,6 +83,7 @@ class Session:
             max_lines=options.max_lines,
             max_tokens=options.max_tokens,
             budget=Budget(tokens, min(SHORT_SUFFIX_TOKENS, tokens // 4) if is_slow else None),
+            is_slow=is_slow,
         )
 
 

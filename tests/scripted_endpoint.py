@@ -31,7 +31,7 @@ from typing import Any, Literal
 QWEN = ("<|fim_prefix|>", "<|fim_suffix|>", "<|fim_middle|>", "<|file_sep|>", "<|repo_name|>")
 HOLE = "left * right"
 STANDARD_FIELDS = frozenset(
-    ["model", "prompt", "messages", "max_tokens", "temperature", "top_p", "stream", "stop", "stream_options"]
+    ["model", "prompt", "messages", "max_tokens", "temperature", "top_p", "stream", "stop", "stream_options", "n"]
 )
 
 Fault = Literal[
@@ -41,9 +41,13 @@ Fault = Literal[
 
 @dataclass(frozen=True)
 class Reply:
-    """How one completion or chat is answered. `raw` is sent as the whole event stream, chunk by chunk."""
+    """How one completion or chat is answered. `raw` is sent as the whole event stream, chunk by chunk.
+
+    `others` are the pieces of further answers, given to who asks for several: as many as asked for in all.
+    """
 
     pieces: tuple[str, ...] = (" a + b",)
+    others: tuple[tuple[str, ...], ...] = ()
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b'{"error":{"message":"scripted"}}'
@@ -271,6 +275,9 @@ class ScriptedEndpoint:
     def _chunks(self, request: Request, reply: Reply) -> Iterator[bytes]:
         for n, piece in enumerate(reply.pieces, 1):
             yield b"data: %b\n\n" % _json(self._with_timings(request, _event(request, piece, None), n))
+            for index, other in enumerate(reply.others[: request.body.get("n", 1) - 1], 1):
+                for said in other[n - 1 :] if n == len(reply.pieces) else other[n - 1 : n]:
+                    yield b"data: %b\n\n" % _json(_event(request, said, None, index))
         if reply.fault == "malformed":
             yield b"data: {not json\n\n"
         if reply.fault == "error event":
@@ -330,8 +337,8 @@ def _reset(writer: asyncio.StreamWriter) -> None:
     raise ConnectionError
 
 
-def _event(request: Request, text: str, finish_reason: str | None) -> dict[str, Any]:
-    choice: dict[str, Any] = {"index": 0, "finish_reason": finish_reason}
+def _event(request: Request, text: str, finish_reason: str | None, index: int = 0) -> dict[str, Any]:
+    choice: dict[str, Any] = {"index": index, "finish_reason": finish_reason}
     if "messages" in request.body:
         kind = "chat.completion.chunk"
         choice["delta" if request.body.get("stream") else "message"] = {"content": text} if text else {}

@@ -11,12 +11,15 @@ import pytest
 from marks import CURSOR, at_cursor
 from scripted_endpoint import Reply, Request, ScriptedEndpoint
 
-from context import Budget, Snapshot
-from lsp_server.completion import Superseded
-from lsp_server.completion.line import Completer, Completion, Limits
+from context import Budget, Edit, Snapshot
+from lsp_server.completion import Completion, Superseded
+from lsp_server.completion.asking import Limits, Sources
+from lsp_server.completion.line import Completer
+from lsp_server.completion.prefetch import REST_S
 from lsp_server.endpoint.address import fixed
 from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.guard import open_client
+from lsp_server.endpoint.probe import Flavour
 from lsp_server.settings import EndpointSettings, TierSettings
 
 ADD = "def add(a, b):\n    return<|>\n"
@@ -34,13 +37,13 @@ class Typist:
     async def shown(self, marked: str, *, is_invoked: bool = False, uri: str = "") -> str | None:
         """The text of the completion at the cursor, which is where it goes."""
         snapshot, offset = at_cursor(marked)
-        completion = await self.complete(replace(snapshot, uri=uri or snapshot.uri), offset, is_invoked=is_invoked)
-        if completion is None:
+        completions = await self.complete(replace(snapshot, uri=uri or snapshot.uri), offset, is_invoked=is_invoked)
+        if not completions:
             return None
-        assert completion.start == completion.end == offset
-        return completion.text
+        assert completions[0].start == offset
+        return completions[0].text + "│" * (completions[0].end - offset)
 
-    async def complete(self, snapshot: Snapshot, offset: int, *, is_invoked: bool = False) -> Completion | None:
+    async def complete(self, snapshot: Snapshot, offset: int, *, is_invoked: bool = False) -> list[Completion]:
         async with asyncio.timeout(20):
             return await self.completer.complete(snapshot, offset, is_invoked=is_invoked)
 
@@ -61,14 +64,21 @@ class Typist:
 
 
 @asynccontextmanager
-async def typing(*said: str | Reply, max_lines: int = 12) -> AsyncIterator[Typist]:
+async def typing(
+    *said: str | Reply,
+    max_lines: int = 12,
+    is_slow: bool = False,
+    total_ms: int = 30_000,
+    flavour: Flavour = "llama.cpp",
+) -> AsyncIterator[Typist]:
     """A completer on an endpoint that answers with `said`, one after the other, the last one for good."""
     replies = [Reply((text,)) if isinstance(text, str) else text for text in said]
-    async with ScriptedEndpoint() as scripted:
-        tier = TierSettings(url=scripted.url, first_token_ms=20_000, total_ms=30_000)
+    async with ScriptedEndpoint(flavour) as scripted:
+        tier = TierSettings(url=scripted.url, first_token_ms=20_000, total_ms=total_ms)
         endpoint = Endpoint("instant", tier, fixed(tier), open_client(EndpointSettings()))
         await endpoint.prepare()
-        completer = Completer(endpoint, lambda: Limits(max_lines, 256, Budget(500)), lambda uri, offset: None)
+        limits = Limits(max_lines, 256, Budget(500), is_slow=is_slow)
+        completer = Completer(endpoint, Sources(lambda: limits, lambda uri, offset: None))
         typist = Typist(completer, scripted)
 
         def answer(request: Request) -> Reply:
@@ -137,8 +147,46 @@ async def test_brackets_that_the_editor_closes_are_no_disagreement() -> None:
     await check_typed_through(
         "(a, [b])",
         ("print<|>\n", "(a, [b])"),
-        ("print(<|>)\n", "a, [b]"),
-        ("print(a, [<|>])\n", "b"),
+        ("print(<|>)\n", "a, [b])│"),
+        ("print(a, [<|>])\n", "b])││"),
+    )
+
+
+async def test_a_completion_goes_on_behind_brackets_that_the_editor_closed() -> None:
+    await check_typed_through(
+        "(a) + sum([b])",
+        ("x = sum<|>\n", "(a) + sum([b])"),
+        ("x = sum(<|>)\n", "a) + sum([b])│"),
+        ("x = sum(a<|>)\n", ") + sum([b])│"),
+        ("x = sum(a)<|>\n", " + sum([b])"),
+    )
+    await check_typed_through('"total")', ("print(<|>)\n", '"total")│'), ('print("<|>")\n', 'total")││'))
+
+
+async def test_what_stands_behind_the_cursor_is_not_replaced() -> None:
+    """Only what an editor closes by itself is: the rest of the line is the developer's."""
+    await check_typed_through("a, b)", ("print(<|>, c)\n", "a, b"))
+    await check_typed_through("first", ("print(<|>, 漢字)\n", "first"))
+
+
+async def test_indentation_that_was_fitted_to_the_document_is_typed_through() -> None:
+    await check_typed_through(
+        "\tif a:\n        return b\n    return a\n",
+        ("def f(a, b):\n\tx = 1\n\t<|>\n", "if a:\n\t\treturn b"),
+        ("def f(a, b):\n\tx = 1\n\tif a:\n\t\t<|>\n", "return b"),
+        ("def f(a, b):\n\tx = 1\n\tif a:\n\t\tret<|>\n", "urn b"),
+    )
+
+
+async def test_lines_are_accepted_one_by_one_in_a_document_with_crlf() -> None:
+    await check_typed_through(
+        " total = 0\n    for n in items:\n        total += n\n    return total",
+        ("def add(items):\r\n    <|>\r\n", "total = 0\n    for n in items:\n        total += n\n    return total"),
+        ("def add(items):\r\n    total = 0<|>\r\n", "\n    for n in items:\n        total += n\n    return total"),
+        (
+            "def add(items):\r\n    total = 0\r\n    for n in items:\r\n        <|>\r\n",
+            "total += n\n    return total",
+        ),
     )
 
 
@@ -285,3 +333,136 @@ async def test_a_closed_document_is_forgotten() -> None:
         typist.completer.forget(at_cursor(ADD)[0].uri)
         assert await typist.shown(ADD) == " a + b"
         assert typist.n_asked == 3
+
+
+async def candidates(typist: Typist, marked: str) -> list[str]:
+    """All that is offered to a developer who asks."""
+    snapshot, offset = at_cursor(marked)
+    return [one.text for one in await typist.complete(snapshot, offset, is_invoked=True)]
+
+
+async def test_who_asks_gets_several_from_one_request() -> None:
+    async with typing(Reply((" a + b",), others=((" a", " - b"), (" a * b",)))) as typist:
+        assert await candidates(typist, ADD) == [" a + b", " a - b", " a * b"]
+        assert typist.n_asked == 1
+        assert typist.endpoint.requests[0].body["n"] == 3
+        assert typist.endpoint.requests[0].body["temperature"] > 0
+        assert await candidates(typist, ADD) == [" a + b", " a - b", " a * b"]
+        assert await typist.shown(ADD.replace(CURSOR, f" a *{CURSOR}")) == " b"
+        assert typist.n_asked == 1
+
+
+async def test_what_is_shown_stays_first_among_several() -> None:
+    async with typing(" a + b", Reply((" b",), others=((" a - b",), (" c",)))) as typist:
+        assert await typist.shown(ADD) == " a + b"
+        assert await candidates(typist, ADD) == [" a + b", " b", " a - b"]
+        assert typist.n_asked == 2
+
+
+async def test_an_endpoint_that_gives_one_answer_is_asked_for_one() -> None:
+    async with typing(Reply(status=400), " a + b") as typist:
+        assert await candidates(typist, ADD) == [" a + b"]
+        assert await candidates(typist, "x =<|>\n") == [" a + b"]
+        assert ["n" in request.body for request in typist.endpoint.requests] == [True, False, False]
+
+
+async def test_a_slow_endpoint_is_asked_for_one() -> None:
+    async with typing(" a + b", is_slow=True) as typist:
+        assert await candidates(typist, ADD) == [" a + b"]
+        assert "n" not in typist.endpoint.requests[0].body
+
+
+async def test_what_follows_is_fetched_while_a_completion_is_shown() -> None:
+    async with typing(" a + b", "\n\n\nprint(add(1, 2))") as typist:
+        assert await typist.shown(ADD) == " a + b"
+        typist.asked.clear()
+        await asyncio.wait_for(typist.asked.wait(), 20)
+        assert "    return a + b<|fim_suffix|>" in typist.prompts[1]
+        assert await typist.shown(ADD.replace(CURSOR, f" a{CURSOR}")) == " + b", "it is for later"
+        assert await typist.shown(ADD.replace(CURSOR, f" a + b{CURSOR}")) == "\n\n\nprint(add(1, 2))"
+        assert typist.n_asked == 2
+        assert typist.completer.counts.prefetches == 1
+
+
+async def test_what_was_fetched_ahead_is_waited_for_when_it_is_reached() -> None:
+    async with typing(" a + b", Reply(("\n\n", "\nprint()"), first_token_ms=200)) as typist:
+        assert await typist.shown(ADD) == " a + b"
+        typist.asked.clear()
+        await asyncio.wait_for(typist.asked.wait(), 20)
+        assert await typist.shown(ADD.replace(CURSOR, f" a + b{CURSOR}")) == "\n\n\nprint()"
+        assert typist.n_asked == 2
+        assert typist.endpoint.n_left == 0
+
+
+async def test_what_was_fetched_ahead_is_dropped_when_the_typing_goes_another_way() -> None:
+    async with typing(" a + b", HANGING, " * 2") as typist:
+        assert await typist.shown(ADD) == " a + b"
+        typist.asked.clear()
+        await asyncio.wait_for(typist.asked.wait(), 20)
+        assert await typist.shown(ADD.replace(CURSOR, f" a -{CURSOR}")) == " * 2"
+        await typist.endpoint.left(1)
+
+
+async def test_a_slow_endpoint_is_not_asked_ahead() -> None:
+    async with typing(" a + b", is_slow=True) as typist:
+        assert await typist.shown(ADD) == " a + b"
+        await asyncio.sleep(2 * REST_S)
+        assert typist.n_asked == 1
+
+
+async def test_a_place_the_cursor_comes_to_is_read_once() -> None:
+    async with typing(" a + b") as typist:
+        snapshot, offset = at_cursor(ADD)
+        typist.completer.moved(snapshot, offset)
+        await asyncio.wait_for(typist.asked.wait(), 20)
+        assert typist.endpoint.requests[0].body["max_tokens"] == 1
+        assert await typist.shown(ADD) == " a + b"
+        typist.completer.moved(snapshot, offset)
+        await asyncio.sleep(2 * REST_S)
+        assert [request.body["max_tokens"] == 1 for request in typist.endpoint.requests][:3].count(True) == 1
+
+
+async def test_what_is_asked_for_stops_a_warm_up() -> None:
+    async with typing(HANGING, " a + b") as typist:
+        typist.completer.moved(*at_cursor(ADD))
+        await asyncio.wait_for(typist.asked.wait(), 20)
+        assert await typist.shown(ADD) == " a + b"
+        await typist.endpoint.left(1)
+
+
+async def test_letters_of_an_input_method_ask_for_nothing() -> None:
+    """Pinyin stands in the document while its word is chosen, each step in place of the one before."""
+    async with typing(" = 1") as typist:
+        uri = at_cursor("<|>")[0].uri
+        typist.completer.typed(uri, Edit(0, 0, "n"))
+        typist.completer.typed(uri, Edit(0, 1, "ni"))
+        assert await typist.shown("ni<|>\n") is None
+        assert typist.n_asked == 0
+        typist.completer.typed(uri, Edit(0, 2, "你"))
+        assert await typist.shown("你<|>\n") == " = 1"
+
+
+async def test_at_the_total_deadline_whole_lines_are_kept() -> None:
+    slow = Reply((" total = 0\n", "    for n in items:\n", "        tot"), fault="hang in the middle")
+    async with typing(slow, total_ms=500) as typist:
+        assert await typist.shown("def add(items):\n    <|>\n") == "total = 0"
+        await typist.endpoint.left(1)
+
+
+async def test_another_model_answers_anew() -> None:
+    async with typing(" a", " b", flavour="vllm") as typist:
+        assert await typist.shown("x =<|>\n") == " a"
+        typist.endpoint.model = "another"
+        assert await typist.shown("y =<|>\n", uri="file:///work/other.py") is None, "the old one is asked for"
+        assert await typist.shown("y =<|>\n", uri="file:///work/other.py") == " b"
+        assert await typist.shown("x =<|>\n") == " b"
+
+
+async def test_it_is_counted_what_answers_cost_and_gave() -> None:
+    async with typing(Reply((" a", " + b", "\n", "print", "()", "\n")), "\n") as typist:
+        assert await typist.shown(ADD) == " a + b"
+        assert await typist.shown(ADD.replace(CURSOR, f" a{CURSOR}")) == " + b"
+        counts = typist.completer.counts
+        assert (counts.requests, counts.from_memory, counts.shown) == (1, 1, 1)
+        assert counts.tokens == counts.tokens_shown + counts.tokens_beyond
+        assert counts.tokens_shown == 2

@@ -123,16 +123,69 @@ async def test_half_an_emoji_is_survived(editor: Editor) -> None:
     assert await document.ghost() == " a + b"
 
 
-async def test_an_accepted_completion_is_counted_by_its_command(editor: Editor) -> None:
-    (item,) = (await in_time(editor.open("x =").complete()))["items"]
+async def counts(editor: Editor) -> dict[str, int]:
+    status = await editor.request("workspace/executeCommand", {"command": "instant.status", "arguments": []})
+    assert status["state"] == "ready"
+    assert status["model"] == "scripted"
+    assert status["times"]["own_ms"] > 0
+    counted: dict[str, int] = status["counts"]
+    return counted
+
+
+async def check_counted(editor: Editor, before: dict[str, int], **expected: int) -> None:
+    after = await counts(editor)
+    assert {name: after[name] - before[name] for name in expected} == expected
+
+
+@pytest.mark.parametrize("with_command", [True, False], ids=["told", "not told"])
+async def test_an_acceptance_is_counted_once(editor: Editor, with_command: bool) -> None:
+    document = editor.open("x =")
+    (item,) = (await in_time(document.complete()))["items"]
     assert item["command"]["command"] == "instant.accepted"
-    before = await editor.request("workspace/executeCommand", {"command": "instant.status", "arguments": []})
-    await editor.request("workspace/executeCommand", item["command"])
-    after = await editor.request("workspace/executeCommand", {"command": "instant.status", "arguments": []})
-    assert after["accepted"] == before["accepted"] + 1
-    assert after["state"] == "ready"
-    assert after["model"] == "scripted"
-    assert after["times"]["own_ms"] > 0
+    before = await counts(editor)
+    document.type(item["insertText"])
+    if with_command:
+        await editor.request("workspace/executeCommand", item["command"])
+    await check_counted(editor, before, accepted=1, partly_accepted=0, chars_accepted=len(" a + b"))
+
+
+async def test_copilots_notifications_are_understood(editor: Editor) -> None:
+    (item,) = (await in_time(editor.open("x =").complete()))["items"]
+    before = await counts(editor)
+    editor.notify("textDocument/didShowCompletion", {"item": item})
+    editor.notify("textDocument/didPartiallyAcceptCompletion", {"item": item, "acceptedLength": 2})
+    editor.notify("textDocument/didPartiallyAcceptCompletion", {"item": item, "acceptedLength": 4})
+    editor.notify("textDocument/didShowCompletion", {"item": {"insertText": "another server's"}})
+    await check_counted(editor, before, displayed=1, accepted=0, partly_accepted=1, chars_accepted=4)
+
+
+async def test_a_completion_says_what_it_replaces(editor: Editor, endpoint: GatedEndpoint) -> None:
+    endpoint.reply = Reply(("'😀', [b]) + len(c)\n",))
+    document = editor.open("é = sum(<|>)\r\n")
+    (item,) = (await in_time(document.complete()))["items"]
+    assert item["insertText"] == item["filterText"] == "'😀', [b]) + len(c)"
+    assert item["range"] == {"start": document.position(8), "end": document.position(9)}
+
+
+async def test_who_asks_is_offered_several(editor: Editor, endpoint: GatedEndpoint) -> None:
+    endpoint.reply = Reply((" a + b",), others=((" a - b",), (" a * b",)))
+    items = (await in_time(editor.open("x =").complete(is_invoked=True)))["items"]
+    assert [item["insertText"] for item in items] == [" a + b", " a - b", " a * b"]
+    assert len({item["command"]["arguments"][0] for item in items}) == 3
+
+
+async def test_the_prompt_is_read_where_the_cursor_comes_to_rest(editor: Editor, endpoint: GatedEndpoint) -> None:
+    document = editor.open("def add(a, b):\n    return<|>\n")
+    await document.ghost()
+    far = editor.open("y = 1\n" * 2_000)
+    endpoint.asked.clear()
+    place = {"textDocument": {"uri": far.uri}, "position": {"line": 1_000, "character": 0}}
+    editor.notify("instant/didMoveCursor", place)
+    await in_time(endpoint.asked.wait())
+    assert endpoint.requests[-1].body["max_tokens"] == 1
+    editor.notify("instant/didMoveCursor", {**place, "textDocument": {"uri": "file:///closed.py"}})
+    editor.notify("instant/didMoveCursor", {**place, "position": {}})
+    await editor.complained("a notification failed: AttributeError")
 
 
 @pytest.mark.parametrize("said", ["", "   ", "\n", "print('done')"], ids=["nothing", "blank", "break", "next line"])

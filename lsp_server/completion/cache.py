@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from cachetools import LRUCache
@@ -24,7 +25,8 @@ _CLOSED_BY_EDITORS = ")]}>\"'` \t"
 class Said:
     """One raw answer of the model, with \\n line breaks, and the text around the line it was given for.
 
-    It is tied to that text, not to an offset, so that an edit elsewhere does not part it from its place.
+    It is tied to that text, not to an offset, so that an edit elsewhere does not part it from its place. One
+    that was asked for ahead, for a place the developer has yet to reach, is no answer for any place before it.
     """
 
     before: str
@@ -36,12 +38,17 @@ class Said:
     is_awaited: bool = True
     task: asyncio.Task[None] | None = None
     failure: Exception | None = None
+    is_ahead: bool = False
+    model: str = ""
+    piece_chars: list[int] = field(default_factory=list)
+    is_counted: bool = False
     _shown: str = ""
     _shown_before: str = ""
+    _shown_over: int = 0
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
-    def at(cls, snapshot: Snapshot, offset: int, trigger: Trigger) -> Said:
+    def at(cls, snapshot: Snapshot, offset: int, trigger: Trigger, *, is_ahead: bool = False) -> Said:
         """An answer for `offset` of which nothing has been said yet."""
         start = snapshot.line_start(offset)
         return cls(
@@ -49,7 +56,12 @@ class Said:
             line=snapshot.text[start:offset],
             after=_after(snapshot, offset),
             trigger=trigger,
+            is_ahead=is_ahead,
         )
+
+    def another(self, text: str) -> Said:
+        """A further whole answer for the same place."""
+        return Said(self.before, self.line, self.after, self.trigger, text, is_done=True, model=self.model)
 
     def update(self, text: str, *, is_done: bool = False) -> None:
         """Takes all that has been said so far and wakes who waits for it."""
@@ -68,30 +80,46 @@ class Said:
         typed = self._typed(snapshot, offset)
         if typed is None or not _agree(_after(snapshot, offset), self.after):
             return None
+        if self.is_ahead and len(typed) < len(self.line):
+            return None
         whole = self.line + self.text
         if whole.startswith(typed):
             return whole[len(typed) :]
-        return "" if not self.is_done and typed.startswith(whole) else None
+        if not self.is_done:
+            return "" if typed.startswith(whole) else None
+        # What was shown may be indented in the document's own way, and so may be what was typed or accepted.
+        return self._shown[len(typed) :] if self._shown.startswith(typed) else None
 
-    def keep_shown(self, rest: str, text: str, following: str) -> None:
-        """Remembers that of `rest` it is `text` that was shown, before `following` on the cursor's line."""
-        self._shown = self._whole_up_to(rest) + text
+    def keep_shown(self, typed: str, text: str, following: str, over: int) -> None:
+        """Remembers that behind `typed` it is `text` that was shown, in place of `over` characters of `following`."""
+        self._shown = typed + text
         self._shown_before = following
+        self._shown_over = over
 
-    def still_shown(self, rest: str, following: str) -> str | None:
-        """What is left of the text that was shown, where all that was typed since agrees with it."""
-        typed = self._whole_up_to(rest)
+    def still_shown(self, typed: str, following: str) -> tuple[str, int] | None:
+        """What is left of the text that was shown, and what it replaces, where all that was typed agrees with it."""
         if following != self._shown_before or not self._shown.startswith(typed):
             return None
-        return self._shown[len(typed) :] or None
+        text = self._shown[len(typed) :]
+        return (text, self._shown_over) if text else None
 
-    def _whole_up_to(self, rest: str) -> str:
-        whole = self.line + self.text
-        return whole[: len(whole) - len(rest)]
+    def n_tokens_beyond(self, n_chars: int) -> int:
+        """How many pieces, of which each is about a token, lie wholly in the last `n_chars` that were said."""
+        n_pieces = 0
+        for n in reversed(self.piece_chars):
+            n_chars -= n
+            if n_chars < 0:
+                break
+            n_pieces += 1
+        return n_pieces
+
+    def typed_at(self, snapshot: Snapshot, offset: int) -> str:
+        """The text from the start of this answer's line up to `offset`, where it agrees with the answer."""
+        return self._typed(snapshot, offset) or ""
 
     def may_hold(self, line: str) -> bool:
         """Whether `line`, what stands before the cursor on its line, is in this answer at all: quick, seldom wrong."""
-        return not self.is_done or line in self.line + self.text
+        return not self.is_done or line in self.line + self.text or line in self._shown
 
     def _typed(self, snapshot: Snapshot, offset: int) -> str | None:
         """The text from the start of this answer's line up to `offset`; None where that line is elsewhere."""
@@ -117,14 +145,17 @@ class Memory:
         """Keeps an answer, whole or still arriving."""
         self._documents.setdefault(uri, deque(maxlen=MAX_SAID)).append(said)
 
-    def find(self, snapshot: Snapshot, offset: int) -> tuple[Said, str] | None:
-        """The newest answer that agrees with the text at `offset`, and what it says from there on."""
+    def at(self, snapshot: Snapshot, offset: int, model: str) -> Iterator[tuple[Said, str]]:
+        """The answers that agree with the text at `offset`, the newest first, and what each says from there on.
+
+        Those of another model than the one that is served now are left out.
+        """
         line = snapshot.text[snapshot.line_start(offset) : offset]
         for said in reversed(self._documents.get(snapshot.uri, ())):
-            rest = said.rest_at(snapshot, offset) if said.may_hold(line) else None
+            is_of_another = bool(said.model and model and said.model != model)
+            rest = said.rest_at(snapshot, offset) if said.may_hold(line) and not is_of_another else None
             if rest is not None and (rest or not said.is_done):
-                return said, rest
-        return None
+                yield said, rest
 
     def forget(self, uri: str) -> None:
         """Drops a document's answers."""

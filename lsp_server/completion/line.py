@@ -3,111 +3,100 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from context import Budget, ContextWindow, Snapshot, build_window
-from context.outline import Outline
+from context import Edit, Snapshot
 from context.syntax import look
 from context.window import n_tokens
-from lsp_server.completion import Superseded, postprocess
+from lsp_server.completion import Completion, Superseded, postprocess
+from lsp_server.completion.asking import N_CANDIDATES, Asking, Question, Sources, Times
 from lsp_server.completion.cache import Memory, Said
-from lsp_server.completion.trigger import Trigger, decide
-from lsp_server.endpoint.client import Endpoint, Timings
-from lsp_server.endpoint.status import EndpointError
+from lsp_server.completion.counts import Counts
+from lsp_server.completion.pace import Pace
+from lsp_server.completion.prefetch import Prefetch
+from lsp_server.completion.trigger import decide
+from lsp_server.endpoint.client import Endpoint
 
-GRACE_S = 0.25
-"""How long a running answer nobody waits for is kept, since the next keystroke may agree with it."""
-
-MAX_DELAY_S = 0.15
-_DELAY_SHARE = 0.1
-_MIN_DELAY_S = 0.005
-_TOKENS_PER_LINE = 24
-_MIN_TOKENS = 72
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What one completion may cost: `max_lines` and `max_tokens` of answer, and the prompt's `budget`."""
-
-    max_lines: int
-    max_tokens: int
-    budget: Budget
-
-
-@dataclass(frozen=True, slots=True)
-class Completion:
-    """`text` goes in place of what stands from `start` to `end`, offsets into the snapshot it was made for."""
-
-    text: str
-    start: int
-    end: int
-
-
-@dataclass(frozen=True, slots=True)
-class Times:
-    """Where the time of one answer went: our own work up to the request, and the endpoint's share."""
-
-    own_ms: float
-    endpoint: Timings
+_CLOSED_BY_EDITORS = frozenset(")]}\"'`")
 
 
 class Completer:
     """Answers the completion requests of all documents from what the model said, is saying, or is asked to say."""
 
-    def __init__(
-        self, endpoint: Endpoint, limits: Callable[[], Limits], outline: Callable[[str, int], Outline | None]
-    ) -> None:
+    def __init__(self, endpoint: Endpoint, sources: Sources, counts: Counts | None = None) -> None:
+        self.counts = counts or Counts()
         self._endpoint = endpoint
-        self._limits = limits
-        self._outline = outline
+        self._sources = sources
         self._memory = Memory()
+        self._pace = Pace()
+        self._asking = Asking(endpoint, sources, self._memory, self._pace, self.counts)
+        self._prefetch = Prefetch(self._asking, self._memory, endpoint, sources, self._pace)
         self._requests: dict[str, _Request] = {}
-        self._running: dict[str, Said] = {}
-        self._warming: asyncio.Task[None] | None = None
-        self.last_times: Times | None = None
 
-    async def complete(self, snapshot: Snapshot, offset: int, *, is_invoked: bool) -> Completion | None:
-        """The completion at `offset`; None where nothing is to be shown. Raises Superseded."""
+    @property
+    def last_times(self) -> Times | None:
+        """Of the last answer that was waited for."""
+        return self._asking.last_times
+
+    async def complete(self, snapshot: Snapshot, offset: int, *, is_invoked: bool) -> list[Completion]:
+        """The completions at `offset`, one unless the developer has asked; none where nothing is to be shown.
+
+        Raises Superseded.
+        """
         started = time.perf_counter()
+        self._prefetch.stop()
         with self._newest_wins(snapshot.uri):
             asked: Said | None = None
+            n_waits = 0
             while True:
-                said, rest = self._memory.find(snapshot, offset) or (asked, "")
+                said = self._known(snapshot, offset, is_invoked=is_invoked) or asked
                 if said is None:
-                    limits = self._limits()
-                    trigger = decide(snapshot, offset, look(snapshot, offset), limits.max_lines, is_invoked=is_invoked)
-                    if trigger is None:
-                        self._close(snapshot.uri)
-                        return None
-                    said = asked = self._ask(_Question(snapshot, offset, trigger, limits, started))
+                    question = self._question(snapshot, offset, started, is_invoked=is_invoked)
+                    if question is None:
+                        self._asking.close(snapshot.uri)
+                        return []
+                    said = asked = self._asking.ask(question)
                 if said.failure is not None:
                     raise said.failure
+                self._asking.reach(snapshot.uri, said)
                 if said.is_done:
-                    text = _shown(said, rest, snapshot, offset)
-                    return None if text is None else Completion(text, offset, offset)
-                await self._wait(snapshot.uri, said)
+                    break
+                n_waits += 1
+                await self._asking.wait(snapshot.uri, said)
+            self.counts.from_memory += not n_waits
+            self.counts.adopted += bool(n_waits) and asked is None
+            completions = self._shown(snapshot, offset, is_invoked=is_invoked)
+            if completions:
+                self._prefetch.follow(snapshot, completions[0])
+            return completions
 
-    def warm(self, snapshot: Snapshot) -> None:
-        """Lets the endpoint read a document that fits a prompt, so that its first completion need not wait for that."""
-        budget = self._limits().budget
-        if snapshot.text and n_tokens(snapshot.text) < budget.tokens:
-            window = build_window(snapshot, len(snapshot.text), budget)
-            self._cool()
-            self._warming = asyncio.create_task(self._endpoint.warm(window))
+    def typed(self, uri: str, edit: Edit) -> None:
+        """One change of a document: the rhythm of them says when to ask."""
+        self._pace.typed(uri, edit)
+
+    def moved(self, snapshot: Snapshot, offset: int) -> None:
+        """The cursor has come to another place without typing: its prompt is read while the developer looks."""
+        if snapshot.uri not in self._requests:
+            self._prefetch.warm(snapshot, offset)
+
+    def opened(self, snapshot: Snapshot) -> None:
+        """Where the cursor is nobody knows yet; a document that fits a prompt is read whole."""
+        if snapshot.text and n_tokens(snapshot.text) < self._sources.limits().budget.tokens:
+            self._prefetch.warm(snapshot, len(snapshot.text))
 
     def forget(self, uri: str) -> None:
         """Drops all that is known of a closed document."""
-        self._close(uri)
+        self._asking.close(uri)
         self._memory.forget(uri)
 
     def close(self) -> None:
         """Closes every running answer."""
-        self._cool()
-        for uri in list(self._running):
-            self._close(uri)
+        self._prefetch.stop()
+        self._asking.close_all()
 
     @contextmanager
     def _newest_wins(self, uri: str) -> Iterator[None]:
@@ -128,106 +117,76 @@ class Completer:
             if self._requests.get(uri) is request:
                 del self._requests[uri]
 
-    def _ask(self, question: _Question) -> Said:
-        """A new answer; one that still runs for this document disagrees with its text by now and is closed."""
-        uri = question.snapshot.uri
-        self._cool()
-        self._close(uri)
-        said = Said.at(question.snapshot, question.offset, question.trigger)
-        self._running[uri] = said
-        said.task = asyncio.create_task(self._listen(said, question))
-        return said
+    def _known(self, snapshot: Snapshot, offset: int, *, is_invoked: bool) -> Said | None:
+        """The answer that agrees with the text; for a developer who asks, only one of several that were asked for."""
+        agreeing = self._memory.at(snapshot, offset, self._endpoint.status.model)
+        return next((said for said, _ in agreeing if said.trigger.is_invoked or not is_invoked), None)
 
-    async def _listen(self, said: Said, question: _Question) -> None:
-        """Fills `said` with what the model says, until it ends or nothing more of it would be shown."""
-        snapshot = question.snapshot
-        try:
-            outline = self._outline(snapshot.uri, question.offset)
-            window = build_window(snapshot, question.offset, question.limits.budget, outline=outline)
-            own_ms = (time.perf_counter() - question.started) * 1_000
-            await self._hold_off(question.trigger)
-            self._memory.put(snapshot.uri, said)
-            timings = await self._stream(said, question, window)
-            self.last_times = Times(own_ms, timings)
-            said.update(said.text, is_done=True)
-        except EndpointError:
-            pass  # the endpoint has told its state
-        except Exception as error:  # noqa: BLE001  raised again where somebody waits for the answer
-            said.failure = error
-        finally:
-            if not said.is_done:
-                said.update("", is_done=True)  # half an answer must not be taken for a whole one
-            if self._running.get(snapshot.uri) is said:
-                del self._running[snapshot.uri]
+    def _question(self, snapshot: Snapshot, offset: int, started: float, *, is_invoked: bool) -> Question | None:
+        """What to ask; None where a completion would be in the way."""
+        if self._pace.is_composing and not is_invoked:
+            return None
+        limits = self._sources.limits()
+        trigger = decide(snapshot, offset, look(snapshot, offset), limits.max_lines, is_invoked=is_invoked)
+        if trigger is None:
+            return None
+        return Question(snapshot, offset, trigger, limits, self._sources.outline(snapshot.uri, offset), started)
 
-    async def _stream(self, said: Said, question: _Question, window: ContextWindow) -> Timings:
-        """Asks the endpoint, and leaves its answer as soon as nothing more of it would be shown."""
-        trigger = question.trigger
-        max_tokens = min(question.limits.max_tokens, max(_TOKENS_PER_LINE * trigger.max_lines, _MIN_TOKENS))
-        # On a blank line a model may begin with a line break, which must not end its answer.
-        stop = ("\n",) if trigger.shape == "line" and said.line.strip() else ()
-        raw = ""
-        async with self._endpoint.complete(window, max_tokens=max_tokens, stop=stop) as answer:
-            async for piece in answer:
-                raw += piece
-                said.update(postprocess.release(raw, window.held_back, said.line))
-                if postprocess.is_whole(said.text, question.snapshot, question.offset, trigger):
-                    break
-        return answer.timings
+    def _shown(self, snapshot: Snapshot, offset: int, *, is_invoked: bool) -> list[Completion]:
+        """What is shown of the answers that agree with the text, each text once."""
+        agreeing = self._memory.at(snapshot, offset, self._endpoint.status.model)
+        found = list(agreeing) if is_invoked else list(itertools.islice(agreeing, 1))
+        if is_invoked:  # first what the developer sees already, then the others as they were given
+            greedy = [one for one in found if not one[0].trigger.is_invoked][:1]
+            found = [*greedy, *reversed([one for one in found if one[0].trigger.is_invoked])]
+        completions: dict[str, Completion] = {}
+        for said, rest in found:
+            if said.is_done and (shown := _shown(said, rest, snapshot, offset)) is not None:
+                text, n_over = shown
+                completions.setdefault(text, Completion(text, offset, offset + n_over))
+                self._count_shown(said, text)
+        return list(completions.values())[:N_CANDIDATES]
 
-    async def _hold_off(self, trigger: Trigger) -> None:
-        """Waits a little where asking is slow, so that the next keystroke can come first; not when the user asked."""
-        first_token_ms = (self.last_times.endpoint.first_token_ms if self.last_times else None) or 0.0
-        delay_s = min(MAX_DELAY_S, first_token_ms / 1_000 * _DELAY_SHARE)
-        if not trigger.is_invoked and delay_s > _MIN_DELAY_S:
-            await asyncio.sleep(delay_s)
-
-    async def _wait(self, uri: str, said: Said) -> None:
-        said.is_awaited = True
-        try:
-            await said.more()
-        except asyncio.CancelledError:
-            said.is_awaited = False
-            asyncio.get_running_loop().call_later(GRACE_S, self._close_unless_awaited, uri, said)
-            raise
-
-    def _cool(self) -> None:
-        """Stops a warm-up: what was read so far stays in the endpoint's prefix cache."""
-        if self._warming is not None:
-            self._warming.cancel()
-            self._warming = None
-
-    def _close_unless_awaited(self, uri: str, said: Said) -> None:
-        if not said.is_awaited and self._running.get(uri) is said:
-            self._close(uri)
-
-    def _close(self, uri: str) -> None:
-        """Stops the document's running answer; its connection closes, so the model stops too."""
-        said = self._running.pop(uri, None)
-        if said is not None and said.task is not None:
-            said.task.cancel()
+    def _count_shown(self, said: Said, text: str) -> None:
+        """Counts, once for each answer, what it cost and how much of that was shown."""
+        if said.is_counted:
+            return
+        said.is_counted = True
+        self.counts.shown += 1
+        end = said.text.rfind(text)
+        n_beyond = said.n_tokens_beyond(len(said.text) - end - len(text)) if end >= 0 else 0
+        self.counts.tokens_beyond += n_beyond
+        self.counts.tokens_shown += len(said.piece_chars) - n_beyond
 
 
-def _shown(said: Said, rest: str, snapshot: Snapshot, offset: int) -> str | None:
-    """What is shown of `rest`. While it is being typed it stays what it was, and nothing is parsed again."""
+def _shown(said: Said, rest: str, snapshot: Snapshot, offset: int) -> tuple[str, int] | None:
+    """What is shown of `rest`, and how many characters behind the cursor it replaces.
+
+    While it is being typed it stays what it was, and nothing is parsed again.
+    """
+    typed = said.typed_at(snapshot, offset)
     following = snapshot.text[offset : snapshot.line_end(offset)]
-    text = said.still_shown(rest, following)
+    kept = said.still_shown(typed, following)
+    if kept is not None:
+        return kept
+    text = postprocess.refine(rest, snapshot, offset, said.trigger)
     if text is None:
-        text = postprocess.refine(rest, snapshot, offset, said.trigger)
-        if text is not None:
-            said.keep_shown(rest, text, following)
-    return text
+        return None
+    text, n_over = _over_closers(text, rest, said, snapshot, offset)
+    said.keep_shown(typed, text, following, n_over)
+    return text, n_over
 
 
-@dataclass(frozen=True, slots=True)
-class _Question:
-    """What is asked of the model, as it was when the request arrived; `started` is its time."""
-
-    snapshot: Snapshot
-    offset: int
-    trigger: Trigger
-    limits: Limits
-    started: float
+def _over_closers(text: str, rest: str, said: Said, snapshot: Snapshot, offset: int) -> tuple[str, int]:
+    """`text`, or the longer one that goes on behind the brackets which the editor closed after the cursor."""
+    closers = snapshot.text[offset : snapshot.line_end(offset)].rstrip()
+    if not closers or not _CLOSED_BY_EDITORS.issuperset(closers) or not rest.startswith(text + closers):
+        return text, 0
+    without = replace(snapshot, text=snapshot.text[:offset] + snapshot.text[offset + len(closers) :])
+    longer = postprocess.refine(rest, without, offset, said.trigger)
+    if longer is None or not longer.startswith(text + closers):
+        return text, 0
+    return longer, len(closers)
 
 
 @dataclass(slots=True, eq=False)

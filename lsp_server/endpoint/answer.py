@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -11,6 +12,9 @@ from typing import Any, Literal, Protocol
 from lsp_server.endpoint import faults
 from lsp_server.endpoint.address import Address
 from lsp_server.endpoint.status import EndpointError
+
+MAX_CANDIDATES = 8
+"""Answers of one request that are followed; an endpoint that says it gives more is not believed."""
 
 
 @dataclass(slots=True)
@@ -86,6 +90,25 @@ class Answer:
                 return piece
         raise StopAsyncIteration
 
+    async def candidates(self) -> AsyncIterator[list[str]]:
+        """All that was said so far, after each event, of the several answers that were asked for; in place of pieces.
+
+        An endpoint that gives only one leaves the list at one.
+        """
+        unused, parts = copy.deepcopy(self._cut), [_Part(self._cut)]
+        while not self._is_over and (event := await self._next_event()) is not None:
+            _count(self.timings, event)
+            for choice in _choices(event):
+                index = choice.get("index")
+                while isinstance(index, int) and len(parts) <= index < MAX_CANDIDATES:
+                    parts.append(_Part(copy.deepcopy(unused)))
+                if isinstance(index, int) and 0 <= index < len(parts):
+                    parts[index].take(_text_of(choice))
+                self._note_first_token(choice, _text_of(choice))
+            yield [part.text for part in parts]
+        self.conclude()
+        yield [part.whole() for part in parts]
+
     async def text(self) -> str:
         """The whole answer."""
         return "".join([piece async for piece in self])
@@ -117,22 +140,25 @@ class Answer:
 
     def _take(self, event: Mapping[str, Any]) -> str:
         _count(self.timings, event)
-        choice = _first(event.get("choices"))
-        delta = choice.get("delta") or choice.get("message") or {}
-        text = choice.get("text") or delta.get("content") or ""
+        choice = next(iter(_choices(event)), {})
+        text = _text_of(choice)
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
-        # A model that thinks aloud first is at work, so its thoughts count as the first token.
-        if self.timings.first_token_ms is None and (
-            text or delta.get("reasoning_content") or delta.get("reasoning") or self.finish_reason
-        ):
-            self.timings.first_token_ms = self._elapsed_ms()
+        self._note_first_token(choice, text)
         if self._cut is None:
-            return str(text)
+            return text
         shown = self._cut.feed(text) if text else ""
         if self._cut.is_done:
             self.cut = "special"
             self.conclude()
         return shown
+
+    def _note_first_token(self, choice: Mapping[str, Any], text: str) -> None:
+        """A model that thinks aloud first is at work, so its thoughts count as the first token."""
+        delta = choice.get("delta") or {}
+        if self.timings.first_token_ms is None and (
+            text or delta.get("reasoning_content") or delta.get("reasoning") or choice.get("finish_reason")
+        ):
+            self.timings.first_token_ms = self._elapsed_ms()
 
     def _closing(self) -> str:
         self.conclude()
@@ -192,5 +218,28 @@ def _count(timings: Timings, event: Mapping[str, Any]) -> None:
         timings.prompt_ms = own.get("prompt_ms", timings.prompt_ms)
 
 
-def _first(choices: Any) -> Mapping[str, Any]:
-    return choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+def _choices(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    choices = event.get("choices")
+    return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+
+
+def _text_of(choice: Mapping[str, Any]) -> str:
+    delta = choice.get("delta") or choice.get("message") or {}
+    return str(choice.get("text") or delta.get("content") or "")
+
+
+class _Part:
+    """One of several answers that arrive in turns."""
+
+    def __init__(self, cut: Cut | None) -> None:
+        self.text = ""
+        self._cut = cut
+
+    def take(self, text: str) -> None:
+        if self._cut is None:
+            self.text += text
+        elif not self._cut.is_done:
+            self.text += self._cut.feed(text)
+
+    def whole(self) -> str:
+        return self.text + (self._cut.close() if self._cut is not None and not self._cut.is_done else "")

@@ -32,6 +32,9 @@ from lsp_server.settings import TierSettings
 
 __all__ = ["Answer", "Capabilities", "Endpoint", "Message", "Timings"]
 
+SEVERAL_TEMPERATURE = 0.6
+"""At 0 several answers would be the same one, and vLLM refuses to give them."""
+
 _MIN_MEASURED_TOKENS = 64
 """Shorter prompts say more about the network than about how fast the endpoint reads."""
 
@@ -76,6 +79,8 @@ class Endpoint:
         self._preparing: asyncio.Task[_Served] | None = None
         self._recovery_s = recovery_s
         self._recovering: asyncio.Task[None] | None = None
+        self._has_cached = False
+        self._gives_one = False
 
     @property
     def capabilities(self) -> Capabilities | None:
@@ -91,18 +96,26 @@ class Endpoint:
         except EndpointError:
             return
 
+    @property
+    def keeps_prefixes(self) -> bool:
+        """Whether the endpoint is known to have a prefix cache: it has said so, or servers of its kind do."""
+        able = self.capabilities
+        return self._has_cached or (able is not None and able.flavour in ("llama.cpp", "vllm"))
+
     def complete(
-        self, window: ContextWindow, *, max_tokens: int, stop: tuple[str, ...] = ()
+        self, window: ContextWindow, *, max_tokens: int, stop: tuple[str, ...] = (), n: int = 1
     ) -> AbstractAsyncContextManager[Answer]:
         """The text at the window's cursor, by fill-in-the-middle or by chat; raises EndpointError.
 
-        At most four stop strings reach the endpoint, the caller's first.
+        At most four stop strings reach the endpoint, the caller's first. Several answers, to be read by
+        `candidates`, differ by chance; an endpoint that refuses to give several is asked for one.
         """
 
         async def ask(served: _Served) -> tuple[_Events, Cut | None]:
-            return await self._completion(served, window, max_tokens, stop)
+            return await self._completion(served, window, max_tokens, stop, 1 if self._gives_one else n)
 
-        return self._asked(ask, self._tier.first_token_ms)
+        asked = self._asked(ask, self._tier.first_token_ms)
+        return asked if n == 1 or self._gives_one else self._asked_for_several(asked, ask)
 
     def chat(
         self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0, top_p: float = 1.0
@@ -123,7 +136,7 @@ class Endpoint:
         """
 
         async def ask(served: _Served) -> tuple[_Events, Cut | None]:
-            return await self._completion(served, window, 1, ())
+            return await self._completion(served, window, 1, (), 1)
 
         try:
             async with self._asked(ask, self._tier.total_ms) as answer:
@@ -137,6 +150,19 @@ class Endpoint:
             if task is not None:
                 task.cancel()
         await self._client.aclose()
+
+    @asynccontextmanager
+    async def _asked_for_several(self, asked: AbstractAsyncContextManager[Answer], ask: _Ask) -> AsyncIterator[Answer]:
+        """The answers; where asking for several is what the endpoint refuses, the one it gives."""
+        async with AsyncExitStack() as stack:
+            try:
+                answer = await stack.enter_async_context(asked)
+            except EndpointError as error:
+                if error.kind != "bad_answer":
+                    raise
+                self._gives_one = True
+                answer = await stack.enter_async_context(self._asked(ask, self._tier.first_token_ms))
+            yield answer
 
     @asynccontextmanager
     async def _asked(self, ask: _Ask, first_token_ms: int) -> AsyncIterator[Answer]:
@@ -225,6 +251,7 @@ class Endpoint:
             self._fail(answer.error)
         elif answer.has_begun:
             self._succeed()
+            self._has_cached = self._has_cached or bool(answer.timings.cached_tokens)
             self._learn_speed(answer.timings)
         elif is_trial:
             self._backoff.given_up()
@@ -277,13 +304,17 @@ class Endpoint:
             self._on_status(self.status)
 
     async def _completion(
-        self, served: _Served, window: ContextWindow, max_tokens: int, stop: tuple[str, ...]
+        self, served: _Served, window: ContextWindow, max_tokens: int, stop: tuple[str, ...], n: int
     ) -> tuple[_Events, Cut | None]:
         address, able = served
+        temperature = 0.0 if n == 1 else SEVERAL_TEMPERATURE
         if able.fim_format is None:
             messages = completion_messages(window)
-            return await self._reply(served, messages, max_tokens=max_tokens, stop=stop), Unfenced()
+            reply = self._reply(served, messages, max_tokens=max_tokens, temperature=temperature, stop=stop, n=n)
+            return await reply, Unfenced()
         body = completion_body(able, able.fim_format, window, max_tokens=max_tokens, stop=stop)
+        if n > 1:
+            body |= {"n": n, "temperature": temperature}
         return wire.completion_events(self._client, address, body), fim.SpecialCut(able.fim_format.special)
 
     async def _reply(
@@ -295,6 +326,7 @@ class Endpoint:
         temperature: float = 0.0,
         top_p: float = 1.0,
         stop: tuple[str, ...] = (),
+        n: int = 1,
     ) -> _Events:
         address, able = served
         await self._chat.prepare(address)
@@ -306,5 +338,5 @@ class Endpoint:
             temperature=temperature,
             top_p=top_p,
             stop=stop,
-            extra=usage_options(able.flavour),
+            extra=usage_options(able.flavour) | ({"n": n} if n > 1 else {}),
         )

@@ -38,7 +38,7 @@ def check_completed(nvim: Neovim, path: Path, keys: str, typed: str) -> str:
     assert nvim.lines == before
     nvim.keys("<Tab>")
     wait_until(lambda: nvim.lines[row] == shown, f"{shown!r} is in the buffer")
-    wait_until(lambda: _status(nvim)["accepted"] == 1, "the server is told")
+    wait_until(lambda: _status(nvim)["counts"]["accepted"] == 1, "the server is told")
     return shown
 
 
