@@ -17,7 +17,7 @@ from rich.progress import Progress as Bar
 
 from context.codegraph.files import is_home
 from context.codegraph.indexer import Indexer, Progress, Update
-from context.codegraph.store import StoreError
+from context.codegraph.store_file import StoreError
 from lsp_server.settings import load
 
 _REASONS = {
@@ -75,7 +75,7 @@ def _show(console: Console, indexer: Indexer, update: Update) -> None:
 
 def _outcome(indexer: Indexer, update: Update) -> dict[str, Any]:
     return {
-        "root": indexer.root,
+        "root": indexer.root.path,
         "index": str(indexer.path),
         **update.counts._asdict(),
         "n_parsed": update.n_parsed,

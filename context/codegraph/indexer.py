@@ -10,14 +10,14 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from context.codegraph.files import Entry, listing
-from context.codegraph.parsing import Parsed, Task, parse, parse_all, rules
-from context.codegraph.store import Counts, Indexed, Stamp, Store, StoreError, discard, guarded, store_path
-from context.secrets import is_refused
+from context.codegraph.parsing import Root, Task, parse, parse_all, rules
+from context.codegraph.store import Change, Counts, Indexed, Stamp, Store
+from context.codegraph.store_file import StoreError, discard, guarded, store_path
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +66,8 @@ class Indexer:
         n_processes: int = N_PROCESSES,
     ) -> None:
         """The store lies at `path`, or where `store_path` says."""
-        self.root = os.path.realpath(root)
+        self.root = Root(os.path.realpath(root), tuple(refused))
         self.path = path or store_path(root)
-        self._refused = tuple(refused)
         self._n_processes = n_processes
 
     def update(
@@ -82,8 +81,10 @@ class Indexer:
         `stop` is asked between batches, from other threads too; what is done by then stays.
         """
         started = time.perf_counter()
-        with self._locked(stop):
-            n_parsed, n_removed = self._anew_if_corrupt(lambda: self._update(on_progress, stop))
+        n_parsed = n_removed = 0
+        with self._locked(stop) as is_locked:
+            if is_locked:
+                n_parsed, n_removed = self._anew_if_corrupt(lambda: self._update(on_progress, stop))
         with Store(self.path) as store:
             counts = store.counts()
         seconds = time.perf_counter() - started
@@ -112,25 +113,25 @@ class Indexer:
     def _update(self, on_progress: Callable[[Progress], None], stop: Callable[[], bool]) -> tuple[int, int]:
         """How many files were parsed and how many removed."""
         with Store(self.path) as store:
-            store.expect(f"{rules()} {self._refused}")
+            store.expect(f"{rules()} {self.root.refused}")
             known = store.stamps()
-            found = {entry.path: entry for entry in listing(self.root) if not self._is_secret(entry.path, known)}
+            found = {entry.path: entry for entry in listing(self.root.path)}
             removed = sorted(known.keys() - found.keys())
             for paths in _pieces(removed, _BATCH_FILES):
-                store.write(removed=paths)
+                store.write(Change(path, None) for path in paths)
             changed = [entry for entry in found.values() if not _is_same(entry, known.get(entry.path))]
             n_parsed = n_done = 0
             on_progress(Progress(0, len(changed)))
-            for parsed in self._parsed(changed, known, stop):
-                n_parsed += self._store(store, parsed)
-                n_done += len(parsed)
+            for changes in self._parsed(changed, known, stop):
+                n_parsed += self._store(store, changes)
+                n_done += len(changes)
                 on_progress(Progress(n_done, len(changed)))
             store.settle()
             return n_parsed, len(removed)
 
     def _parsed(
         self, changed: Sequence[Entry], known: Mapping[str, Stamp], stop: Callable[[], bool]
-    ) -> Iterator[list[Parsed]]:
+    ) -> Iterator[list[Change]]:
         batches = _batches(changed, known)
         if sum(entry.size for entry in changed) >= _ALONE_BYTES:
             yield from parse_all(self.root, batches, self._n_processes, stop)
@@ -140,43 +141,34 @@ class Indexer:
                 return
             yield [parse(self.root, task) for task in batch]
 
-    def _store(self, store: Store, parsed: Iterable[Parsed]) -> int:
+    def _store(self, store: Store, changes: Sequence[Change]) -> int:
         """Commits what became of a batch; how many of it were parsed.
 
         A file that has changed since it was read is read again here: another process may have stored it already,
         and what is older must not come in its place.
         """
-        settled = [self._again_if_changed(one) for one in parsed]
-        files = [one.outcome for one in settled if isinstance(one.outcome, Indexed)]
-        store.write(files, [one.path for one in settled if one.outcome is None])
-        store.restamp({one.path: one.outcome for one in settled if isinstance(one.outcome, Stamp)})
-        return len(files)
+        n_parsed = sum(isinstance(change.outcome, Indexed) for change in changes)
+        store.write(self._again_if_changed(change) for change in changes)
+        return n_parsed
 
-    def _again_if_changed(self, parsed: Parsed) -> Parsed:
-        outcome = parsed.outcome
+    def _again_if_changed(self, change: Change) -> Change:
+        outcome = change.outcome
         stamp = outcome.stamp if isinstance(outcome, Indexed) else outcome
         try:
-            state = os.lstat(os.path.join(self.root, parsed.path))
+            state = os.lstat(os.path.join(self.root.path, change.path))
         except OSError:
-            return Parsed(parsed.path, None)
+            return Change(change.path, None)
         if stamp and (state.st_size, state.st_mtime_ns) == stamp[:2]:
-            return parsed
-        return parse(self.root, Task(parsed.path, b""))
+            return change
+        return parse(self.root, Task(change.path, b""))
 
     def _update_files(self, paths: Sequence[str]) -> int:
-        listed = {entry.path for entry in listing(self.root, paths)}
+        listed = {entry.path for entry in listing(self.root.path, paths)}
         with Store(self.path) as store:
             known = {path: stamp for path in paths for path, stamp in store.stamps_of(path).items()}
-            listed = {path for path in listed if not self._is_secret(path, known)}
-            store.write(removed=[path for path in known if path not in listed])
+            store.write(Change(path, None) for path in known if path not in listed)
             tasks = [Task(path, known[path].digest if path in known else b"") for path in sorted(listed)]
             return self._store(store, [parse(self.root, task) for task in tasks])
-
-    def _is_secret(self, path: str, known: Mapping[str, Stamp]) -> bool:
-        """Whether nothing of a file may be kept; of one that is stored by today's rules that is known."""
-        if path in known and known[path].digest:
-            return False
-        return is_refused(path, f"{self.root}/{path}".replace(os.sep, "/"), self._refused)
 
     def _anew_if_corrupt(self, update: Callable[[], tuple[int, int]]) -> tuple[int, int]:
         try:
@@ -189,19 +181,17 @@ class Indexer:
         return update()
 
     @contextlib.contextmanager
-    def _locked(self, stop: Callable[[], bool]) -> Iterator[None]:
-        """Keeps other processes from a whole update of the same store at the same time."""
+    def _locked(self, stop: Callable[[], bool]) -> Iterator[bool]:
+        """Waits until no other process makes a whole update of the same store; False if `stop` came first."""
         from filelock import FileLock, Timeout  # noqa: PLC0415  off the start-up path
 
         with guarded():
             self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             lock = FileLock(f"{self.path}.lock", mode=0o600)
-            try:
+            with contextlib.suppress(Timeout):
                 lock.acquire(poll_interval=_LOCK_POLL_S, cancel_check=stop)
-            except Timeout:
-                raise StoreError("busy") from None
         try:
-            yield
+            yield lock.is_locked
         finally:
             lock.release()
 

@@ -25,7 +25,8 @@ from typing import IO, Any, NamedTuple
 from context.codegraph.facts import FileFacts
 from context.codegraph.files import language_of, read_regular, refusal
 from context.codegraph.lexical import words_of
-from context.codegraph.store import Indexed, Stamp, pack
+from context.codegraph.store import Change, Indexed, Stamp, pack
+from context.secrets import is_refused
 
 log = logging.getLogger(__name__)
 
@@ -42,39 +43,42 @@ class Task(NamedTuple):
     digest: bytes
 
 
-class Parsed(NamedTuple):
-    """What became of a task: to be stored, the same content as before (its new stamp), or no such file any more."""
+class Root(NamedTuple):
+    """A folder and further patterns of files in it of which nothing may be kept."""
 
     path: str
-    outcome: Indexed | Stamp | None
+    refused: tuple[str, ...] = ()
 
 
-def parse(root: str, task: Task) -> Parsed:
-    """Reads and analyses one file."""
-    read = read_regular(os.path.join(root, task.path))
+def parse(root: Root, task: Task) -> Change:
+    """Reads and analyses one file. A secret is not even read; of what is stored already it is known to be none."""
+    place = os.path.join(root.path, task.path)
     language = language_of(task.path)
+    if not task.digest and is_refused(task.path, place.replace(os.sep, "/"), root.refused):
+        return _secret(place, task.path)
+    read = read_regular(place)
     if read is None or language is None:
-        return Parsed(task.path, None)
+        return Change(task.path, None)
     source, state = read
     digest = hashlib.blake2b(source, digest_size=16).digest()
     stamp = Stamp(state.st_size, state.st_mtime_ns, digest, refusal(source))
     if digest == task.digest:
-        return Parsed(task.path, stamp)
+        return Change(task.path, stamp)
     if not stamp.refused:
         try:
-            return Parsed(task.path, _indexed(task.path, language, source, stamp))
+            return Change(task.path, _indexed(task.path, language, source, stamp))
         except Exception as error:  # noqa: BLE001  a bug that one file brings out must not cost all others
             log.warning("a file could not be analysed: %s", type(error).__name__)
             stamp = stamp._replace(refused="failed")
-    return Parsed(task.path, Indexed(FileFacts(task.path, language, 0), stamp))
+    return Change(task.path, Indexed(FileFacts(task.path, language, 0), stamp))
 
 
 def parse_all(
-    root: str, batches: Iterable[Sequence[Task]], n_processes: int, stop: Callable[[], bool] = lambda: False
-) -> Iterator[list[Parsed]]:
+    root: Root, batches: Iterable[Sequence[Task]], n_processes: int, stop: Callable[[], bool] = lambda: False
+) -> Iterator[list[Change]]:
     """The batches' outcomes as they come, out of order, by that many processes; nothing is begun after `stop`."""
     source = _Shared(batches, stop)
-    results: queue.Queue[list[Parsed] | None] = queue.Queue(maxsize=n_processes)
+    results: queue.Queue[list[Change] | None] = queue.Queue(maxsize=n_processes)
     workers = [_Worker(root, source, results) for _ in range(n_processes)]
     try:
         for worker in workers:
@@ -100,6 +104,14 @@ def rules() -> str:
     for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.scm"), folder.parent / "languages.py"]):
         digest.update(path.read_bytes())
     return digest.hexdigest()
+
+
+def _secret(place: str, path: str) -> Change:
+    try:
+        state = os.lstat(place)
+    except OSError:
+        return Change(path, None)
+    return Change(path, Indexed(FileFacts(path, "", 0), Stamp(state.st_size, state.st_mtime_ns, b"", "secret")))
 
 
 def _indexed(path: str, language: str, source: bytes, stamp: Stamp) -> Indexed:
@@ -133,7 +145,7 @@ class _Shared:
 class _Worker:
     """A thread that keeps one process busy; it waits for a pipe nearly all the time."""
 
-    def __init__(self, root: str, source: _Shared, results: queue.Queue[list[Parsed] | None]) -> None:
+    def __init__(self, root: Root, source: _Shared, results: queue.Queue[list[Change] | None]) -> None:
         self._root = root
         self._source = source
         self._results = results
@@ -161,7 +173,7 @@ class _Worker:
                 _close(self._process)
             self._results.put(None)
 
-    def _parsed(self, batch: Sequence[Task]) -> list[Parsed]:
+    def _parsed(self, batch: Sequence[Task]) -> list[Change]:
         """A batch's outcomes. A file that ends the process is stored as refused, so that it does so once."""
         try:
             return self._exchange(batch)
@@ -175,32 +187,34 @@ class _Worker:
                 return [_crashed(self._root, batch[0])]
             return list(itertools.chain.from_iterable(self._parsed([task]) for task in batch))
 
-    def _exchange(self, batch: Sequence[Task]) -> list[Parsed]:
+    def _exchange(self, batch: Sequence[Task]) -> list[Change]:
         if self._process is None:
-            self._process = _start(self._root)
+            self._process = _start()
+            assert self._process.stdin is not None
+            _write(self._process.stdin, self._root)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         _write(self._process.stdin, list(batch))
-        parsed: list[Parsed] = _read(self._process.stdout)
+        parsed: list[Change] = _read(self._process.stdout)
         return parsed
 
 
-def _crashed(root: str, task: Task) -> Parsed:
-    read = read_regular(os.path.join(root, task.path))
+def _crashed(root: Root, task: Task) -> Change:
+    read = read_regular(os.path.join(root.path, task.path))
     if read is None:
-        return Parsed(task.path, None)
+        return Change(task.path, None)
     digest = hashlib.blake2b(read[0], digest_size=16).digest()
     stamp = Stamp(read[1].st_size, read[1].st_mtime_ns, digest, "crashed")
-    return Parsed(task.path, Indexed(FileFacts(task.path, language_of(task.path) or "", 0), stamp))
+    return Change(task.path, Indexed(FileFacts(task.path, language_of(task.path) or "", 0), stamp))
 
 
-def _start(root: str) -> subprocess.Popen[bytes]:
+def _start() -> subprocess.Popen[bytes]:
     """Starts a process on this one's own import path, whatever lies in the current folder."""
     path = [entry for entry in sys.path if entry]
-    start = "import sys; root, *sys.path[:] = sys.argv[1:]; from context.codegraph.parsing import main; main(root)"
+    start = "import sys; sys.path[:] = sys.argv[1:]; from context.codegraph.parsing import main; main()"
     below_normal: int = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
     return subprocess.Popen(  # noqa: S603  this very interpreter
-        [sys.executable, "-I", "-c", start, root, *path, *([] if _ROOT in path else [_ROOT])],
+        [sys.executable, "-I", "-c", start, *path, *([] if _ROOT in path else [_ROOT])],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # a traceback could hold text of the user's
@@ -215,13 +229,14 @@ def _close(process: subprocess.Popen[bytes]) -> None:
         pass
 
 
-def main(root: str) -> None:
-    """A process: answers batches until its input ends."""
+def main() -> None:
+    """A process: is told the root, and answers batches until its input ends."""
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     sys.stdout = sys.stderr
     if hasattr(os, "nice"):
         os.nice(_NICE)
     with contextlib.suppress(EOFError):
+        root = _read(sys.stdin.buffer)
         while True:
             _write(replies, [parse(root, task) for task in _read(sys.stdin.buffer)])
 

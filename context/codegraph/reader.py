@@ -15,7 +15,8 @@ from typing import Any, NamedTuple
 
 from context.codegraph.facts import Chunk, Edge, FileFacts, Import, Symbol
 from context.codegraph.lexical import words_of
-from context.codegraph.store import Failure, StoreError, connect, guarded, stem
+from context.codegraph.store import stem
+from context.codegraph.store_file import Failure, StoreError, connect, guarded
 
 log = logging.getLogger(__name__)
 
