@@ -1,0 +1,91 @@
+"""Facts of a document that has been edited since they were found: owns how they follow its text; parses nothing.
+
+Extracting a whole file anew takes tens of milliseconds, so it waits for a pause. Until then its symbols are those
+that still stand in the text word for word, on the lines where they stand now: nothing that was deleted is left.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from functools import cached_property
+
+from context.codegraph.facts import FileFacts, Symbol
+from context.outline import Outline, Scope, ScopeKind, Span
+
+_SCOPES: dict[str, ScopeKind] = {
+    **dict.fromkeys(("class", "interface", "enum", "type", "extension"), "class"),
+    **dict.fromkeys(("function", "method"), "function"),
+    "module": "module",
+}
+_MAX_IMPORT_LINES = 60
+
+
+def follow(facts: FileFacts, text: str) -> FileFacts:
+    """`facts` of an older text as far as they hold for `text`; without uses and chunks, which nobody can tell."""
+    lines = _Lines(text)
+    kept: list[Symbol] = []
+    numbers: dict[int, int] = {}
+    n_moved = 0
+    for number, symbol in enumerate(facts.symbols):
+        line = lines.find(symbol.signature.split("\n"), symbol.line + n_moved)
+        if line is None:
+            continue
+        n_moved = line - symbol.line
+        numbers[number] = len(kept)
+        end_line = min(symbol.end_line + n_moved, len(lines.all) - 1)
+        kept.append(symbol._replace(container=numbers.get(symbol.container, -1), line=line, end_line=end_line))
+    return facts._replace(n_lines=len(lines.all), symbols=tuple(kept), edges=(), chunks=())
+
+
+def outline_around(facts: FileFacts, text: str, offset: int) -> Outline:
+    """The imports, and the scopes around `offset`, as far as facts tell them."""
+    lines = text.split("\n")
+    starts = [0]
+    for text_line in lines:
+        starts.append(starts[-1] + len(text_line) + 1)
+    row = text.count("\n", 0, offset)
+    scopes = tuple(
+        Scope(
+            kind,
+            symbol.name,
+            starts[symbol.line],
+            starts[symbol.end_line + 1],
+            starts[symbol.line] + len(symbol.signature),
+        )
+        for symbol in facts.symbols
+        if symbol.line < row <= symbol.end_line and (kind := _SCOPES.get(symbol.kind)) and symbol.signature
+    )
+    rows = sorted({one.line for one in facts.imports if one.line < len(lines)})
+    imports = tuple(Span(starts[line], starts[_statement_end(lines, line)] - 1) for line in rows)
+    return Outline(scopes, imports)
+
+
+def _statement_end(lines: list[str], line: int) -> int:
+    """The line after a statement that goes on while brackets are open."""
+    n_open = 0
+    for end in range(line, min(line + _MAX_IMPORT_LINES, len(lines))):
+        n_open += sum(map(lines[end].count, "([{")) - sum(map(lines[end].count, ")]}"))
+        if n_open <= 0:
+            return end + 1
+    return line + 1
+
+
+class _Lines:
+    """A text's lines, and where lines of a certain text are."""
+
+    def __init__(self, text: str) -> None:
+        self.all = [line.removesuffix("\r") for line in text.split("\n")] if "\r" in text else text.split("\n")
+
+    def find(self, wanted: list[str], expected: int) -> int | None:
+        """Where these lines stand, the nearest to the line `expected`; None if they do not."""
+        if wanted == [""] or self.all[expected : expected + len(wanted)] == wanted:
+            return max(0, min(expected, len(self.all) - 1))
+        found = (line for line in self._places[wanted[0]] if self.all[line : line + len(wanted)] == wanted)
+        return min(found, key=lambda line: abs(line - expected), default=None)
+
+    @cached_property
+    def _places(self) -> dict[str, list[int]]:
+        places: dict[str, list[int]] = defaultdict(list)
+        for number, line in enumerate(self.all):
+            places[line].append(number)
+        return places
