@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from context.codegraph.reader import Reader
 
 _WORD = re.compile(r"[^\W\d]\w*|\$\w+")
-_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\dA-Za-z_]+")
+_PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[^\W\dA-Z_]+")
 _MIN_LETTERS = 3
 _MAX_LETTERS = 60
 
@@ -61,8 +61,7 @@ class Search:
         self._refresh()
         words = list(dict.fromkeys(word for term in terms for word in words_of(term)))[:_MAX_QUERY_WORDS]
         places = self._places(words)
-        counts = {word: self._common.get(word) or len(places.get(word, ())) for word in words}
-        weights = {word: _idf(count, self._n_chunks) for word, count in counts.items() if count}
+        weights = {word: _idf(self._common.get(word) or len(places.get(word, ())), self._n_chunks) for word in words}
         weighed: dict[int, float] = {}
         for word, chunks in places.items():
             for chunk in chunks:
@@ -122,4 +121,5 @@ def _idf(n_with: int, n_chunks: int) -> float:
 
 def _bm25(counts: Counter[str], n_words: int, weights: Mapping[str, float]) -> float:
     length = _K1 * (1 - _B + _B * n_words / _MEAN_WORDS)
-    return sum(weights[word] * n * (_K1 + 1) / (n + length) for word, n in counts.items() if word in weights)
+    found = [(weight, n) for word, weight in weights.items() if (n := counts.get(word))]
+    return sum(weight * n * (_K1 + 1) / (n + length) for weight, n in found)

@@ -44,12 +44,15 @@ class LocatedEdge(NamedTuple):
 
 
 class OpenFile:
-    """A buffer as it is in the editor, with the words of its chunks counted."""
+    """A buffer as it is in the editor, with the words of its chunks counted, those of `before` where they are alike."""
 
-    def __init__(self, facts: FileFacts, text: str) -> None:
+    def __init__(self, facts: FileFacts, text: str, before: OpenFile | None = None) -> None:
         self.facts = facts
         self.lines = text.split("\n")
-        self.counts = [Counter(words_of(self.text(*chunk))) for chunk in facts.chunks]
+        known = before.counted if before else {}
+        texts = [self.text(*chunk) for chunk in facts.chunks]
+        self.counts = [known.get(text) or Counter(words_of(text)) for text in texts]
+        self.counted = dict(zip(texts, self.counts, strict=True))
 
     def text(self, line: int, end_line: int) -> str:
         """Whole lines, each with its line break."""
@@ -64,7 +67,8 @@ class Overlay:
 
     def put(self, facts: FileFacts, text: str = "") -> None:
         """Shows a buffer as it is now; without its text its symbols can be found but not its chunks."""
-        self.files[facts.path] = OpenFile(facts if text else facts._replace(chunks=()), text)
+        before = self.files.get(facts.path)
+        self.files[facts.path] = OpenFile(facts if text else facts._replace(chunks=()), text, before)
 
     def drop(self, path: str) -> None:
         """Shows what is stored of the file again."""
