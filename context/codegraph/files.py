@@ -80,8 +80,7 @@ def listing(root: str | os.PathLike[str], only: Sequence[str] | None = None) -> 
         return []
     if only is None:
         return sorted(_listing(base, None, 0))[:MAX_FILES]
-    present = [path for path in only if _is_text(path) and os.path.lexists(os.path.join(base, path))]
-    return sorted({entry for entry in _listing(base, present, 0) if entry.path in present} if present else ())
+    return sorted({entry for entry in _listing_of(base, only) if entry.path in only and not is_left_out(entry.path)})
 
 
 def is_home(folder: str | os.PathLike[str]) -> bool:
@@ -142,6 +141,21 @@ def _listing(base: str, only: Sequence[str] | None, depth: int) -> Iterator[Entr
     else:
         ignores = _Ignores(base)
         yield from _listed(base, [path for path in only if not ignores.covers(path)], depth)
+
+
+def _listing_of(base: str, only: Sequence[str]) -> Iterator[Entry]:
+    """Those of `only` that exist, by the list of the innermost repository that each lies in."""
+    is_folder = _folders(base)
+    by_repository: dict[str, list[str]] = {}
+    for path in only:
+        folder = os.path.dirname(path)
+        if _is_text(path) and is_folder(folder) and os.path.lexists(os.path.join(base, path)):
+            while folder and not os.path.lexists(os.path.join(base, folder, ".git")):
+                folder = os.path.dirname(folder)
+            by_repository.setdefault(folder, []).append(path[len(folder) :].lstrip("/"))
+    for folder, paths in by_repository.items():
+        for entry in _listing(os.path.join(base, folder), paths, _MAX_NESTED):
+            yield entry._replace(path=f"{folder}/{entry.path}".lstrip("/"))
 
 
 def _listed(base: str, paths: Iterable[str], depth: int) -> Iterator[Entry]:
