@@ -17,6 +17,10 @@ def check_refused(path: str, *, refused: bool, whole_path: str = "", further: tu
         ".env", ".env.production", "deploy/prod.env", "web/.ENV.local", "id_rsa", "keys/id_ed25519", "server.key",
         "certs/ca.PEM", "store.jks", "a/b/.netrc", ".npmrc", ".aws/credentials", "home/.kube/config", "prod.tfvars",
         "config/master.key", "gcp/service-account-prod.json", ".ssh/config", "secrets.yaml", ".git-credentials",
+        ".pgpass", "db/.htpasswd", "id_rsa_backup", "signing.pfx", "release.p12", "terraform.tfstate",
+        "prod.tfstate.backup", "kubeconfig", ".bash_history", "local.settings.json", "keys.kdbx",
+        "a/.cargo/credentials.toml",
+        "ssh_host_rsa_key", "app.keystore", "wp-config.php", "k8s/db.secret.yaml", ".vault-token", "key.age",
     ],
 )  # fmt: skip
 def test_secrets_are_known_by_their_names(path: str) -> None:
@@ -25,7 +29,24 @@ def test_secrets_are_known_by_their_names(path: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["main.py", "environment.py", "env.py", ".env.example", "src/keyboard.ts", "id_rsa.pub", "monkey.py", "pem.go", ""],
+    [
+        "main.py",
+        "environment.py",
+        "env.py",
+        ".env.example",
+        "src/keyboard.ts",
+        "id_rsa.pub",
+        "monkey.py",
+        "pem.go",
+        "",
+        "secrets.py",
+        "credentials_view.tsx",
+        "settings.xml",
+        "token.ts",
+        "history.py",
+        "tfstate.go",
+        ".yarnrc.yml",
+    ],
 )
 def test_ordinary_files_are_not(path: str) -> None:
     check_refused(path, refused=False)
