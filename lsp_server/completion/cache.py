@@ -25,8 +25,8 @@ _CLOSED_BY_EDITORS = ")]}>\"'` \t"
 class Said:
     """One raw answer of the model, with \\n line breaks, and the text around the line it was given for.
 
-    It is tied to that text, not to an offset, so that an edit elsewhere does not part it from its place. One
-    that was asked for ahead, for a place the developer has yet to reach, is no answer for any place before it.
+    It is tied to that text, not to an offset, so that an edit elsewhere does not part it from its place. It is
+    an answer for that place and for those behind it that it leads to, not for any before it.
     """
 
     before: str
@@ -80,8 +80,8 @@ class Said:
         typed = self._typed(snapshot, offset)
         if typed is None or not _agree(_after(snapshot, offset), self.after):
             return None
-        if self.is_ahead and len(typed) < len(self.line):
-            return None
+        if len(typed) < len(self.line):
+            return None  # it was asked for ahead, or what it goes on from has been deleted since
         whole = self.line + self.text
         if whole.startswith(typed):
             return whole[len(typed) :]
@@ -89,6 +89,10 @@ class Said:
             return "" if typed.startswith(whole) else None
         # What was shown may be indented in the document's own way, and so may be what was typed or accepted.
         return self._shown[len(typed) :] if self._shown.startswith(typed) else None
+
+    def is_for(self, snapshot: Snapshot, offset: int) -> bool:
+        """Whether it was this very place that was asked about."""
+        return self._typed(snapshot, offset) == self.line
 
     def keep_shown(self, typed: str, text: str, following: str, over: int) -> None:
         """Remembers that behind `typed` it is `text` that was shown, in place of `over` characters of `following`."""

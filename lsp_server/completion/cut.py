@@ -22,12 +22,15 @@ _MIN_JUDGED_CHARS = 8
 _LONG_QUOTES = ("'''", '"""', "`")
 
 _LINE_BY_LINE = ("html", "yaml", "toml", "prose", "sql")
-_ENDS_OPEN = re.compile(r"(?:[=*%&|^?.,]|(?<!\+)\+|(?<!-)-|=>|->|\\)$")
+_ENDS_OPEN = re.compile(r"(?:[=*%&|^?.,]|(?<!\+)\+|(?<!-)-|=>|->|\)\s*:|\\)$")
+# Where every statement ends in a mark, one that ends in a word goes on: a type on a line of its own, `else`.
+_ENDS_IN_MARK = ("c", "cpp", "csharp", "java", "php")
+_ENDS_IN_WORD = re.compile(r"^(?!\s*#).*\w$")
 _ANNOTATION = re.compile(r"^\s*(?:@[\w.]+(?:\(.*\))?|#?\[\[?[\w(][^\]]*\]\]?|template\s*<.*>)$")
 _LEAVES = re.compile(r"^\s*(?:return|raise|throw|break|continue|goto)\b")
 _HEADER_WITHOUT_BRACE = re.compile(r"^\s*\}?\s*(?:(?:else\s+)?(?:if|for|foreach|while)\b.*\)|else|do)$")
 _GOES_ON = re.compile(
-    r"^\s*(?:\{\s*$|\.(?!\.)|\?\.|&&|\|\||=>|->|<<|>>|[?:+*|]\s|(?:instanceof|extends|implements|throws|where)\b)"
+    r"^\s*(?:\{(?!.*\{\s*$)|\.(?!\.)|\?\.|&&|\|\||=>|->|<<|>>|[?:+*|]\s|(?:instanceof|extends|implements|throws|where)\b)"
 )
 _NEXT_BRANCH = re.compile(r"^\s*\}?\s*(?:else|elif|elsif|elseif|catch|except|finally|rescue|ensure|when)\b")
 
@@ -195,7 +198,8 @@ def _statement(lines: list[str], n_judged: int, place: Around, trigger: Trigger)
 def _code(lines: list[str], place: Around) -> list[str]:
     """`lines` with blanks for comments and strings."""
     before = place.before
-    return blocks.mask(before + "\n".join(lines), 0, place.language).code[len(before) :].split("\n")
+    code = blocks.mask(before + "\n".join(lines), 0, place.language, keeps_docstrings=True).code
+    return code[len(before) :].split("\n")
 
 
 def _is_in_string(lines: list[str], place: Around) -> bool:
@@ -240,6 +244,7 @@ class _Statement:
         self._has_braces = style == "braces"
         self._is_python = style == "colon"
         self._counts_brackets = style != "bash"
+        self._ends_in_mark = place.language is not None and place.language.name in _ENDS_IN_MARK
         self._depth = len(place.owed)
         self._last = ""
         self._has_body = False
@@ -253,7 +258,8 @@ class _Statement:
         self.is_header = opens_block and not self._last.endswith(("(", "["))
         if self._counts_brackets:
             self._depth = max(0, self._depth + sum((c in "([{") - (c in ")]}") for c in code))
-        self._has_body |= opens_block and (self._has_braces or self._depth == 0)
+        is_header = opens_block or bool(self._has_braces and _HEADER_WITHOUT_BRACE.match(self._last))
+        self._has_body |= is_header and (self._has_braces or self._depth == 0)
 
     def goes_on(self, line: str, code: str, *, is_whole: bool) -> bool | None:
         """Whether `line`, with its `code`, belongs to the statement; None where too little of it is known yet."""
@@ -265,8 +271,10 @@ class _Statement:
             return True
         if self._has_body and not self._has_braces:
             return self._goes_on_with_body(line, code, is_blank=is_blank)
-        if self._is_python or self._last.endswith(";"):
+        if self._is_python:
             return False
+        if self._last.endswith(";"):
+            return self._has_body and columns(line) == self.indent and bool(_NEXT_BRANCH.match(code))
         if not is_whole and len(line.strip()) < _MIN_JUDGED_CHARS:
             return None
         if is_blank or columns(line) < self.indent:
@@ -278,7 +286,9 @@ class _Statement:
     def _ends_open(self) -> bool:
         if _ANNOTATION.match(self._last):
             return True
-        return self._last.endswith("\\") if self._is_python else bool(_ENDS_OPEN.search(self._last))
+        if self._is_python:
+            return self._last.endswith("\\")
+        return bool(_ENDS_OPEN.search(self._last)) or (self._ends_in_mark and bool(_ENDS_IN_WORD.match(self._last)))
 
     def _goes_on_with_body(self, line: str, code: str, *, is_blank: bool) -> bool:
         """Whether `line` belongs to a block that ends by indentation or by a word, not by a bracket."""

@@ -54,22 +54,26 @@ class Completer:
             n_waits = 0
             while True:
                 said = self._known(snapshot, offset, is_invoked=is_invoked) or asked
+                if said is not None and said.is_done:
+                    completions = self._shown(snapshot, offset, is_invoked=is_invoked)
+                    # An answer given for a place before this one may have nothing to show here, where another has.
+                    if completions or asked is not None or said.is_for(snapshot, offset):
+                        break
+                    said = None
                 if said is None:
                     question = self._question(snapshot, offset, started, is_invoked=is_invoked)
                     if question is None:
                         self._asking.close(snapshot.uri)
                         return []
                     said = asked = self._asking.ask(question)
-                if said.failure is not None:
-                    raise said.failure
                 self._asking.reach(snapshot.uri, said)
-                if said.is_done:
-                    break
                 n_waits += 1
                 await self._asking.wait(snapshot.uri, said)
+                if said.failure is not None:
+                    raise said.failure
+            self._asking.reach(snapshot.uri, said)
             self.counts.from_memory += not n_waits
             self.counts.adopted += bool(n_waits) and asked is None
-            completions = self._shown(snapshot, offset, is_invoked=is_invoked)
             if completions:
                 self._prefetch.follow(snapshot, completions[0])
             return completions

@@ -16,9 +16,6 @@ from context.syntax import first_that_fits
 from lsp_server.completion.cut import Around, around, cut, is_same_line, shorter
 from lsp_server.completion.trigger import Trigger
 
-PARSE_DEADLINE_MS = 20.0
-"""For one parse of the few lines around the cursor, which take about 1 ms."""
-
 _MAX_TRIED = 3
 _MIN_REPEATED_CHARS = 8
 _MIN_SAID_AGAIN_CHARS = 4
@@ -62,7 +59,7 @@ def is_whole(text: str, snapshot: Snapshot, offset: int, trigger: Trigger) -> bo
 def refine(text: str, snapshot: Snapshot, offset: int, trigger: Trigger) -> str | None:
     """The text to insert at `offset`, its line breaks \\n as editors want it; None where nothing is worth showing."""
     candidates = _candidates(text, around(snapshot, offset), trigger)
-    return first_that_fits(snapshot, offset, candidates, PARSE_DEADLINE_MS)
+    return first_that_fits(snapshot, offset, candidates)
 
 
 def _candidates(text: str, place: Around, trigger: Trigger) -> Iterator[str]:

@@ -51,11 +51,13 @@ def decide(snapshot: Snapshot, offset: int, place: Place, max_lines: int, *, is_
 
 
 def _takes_many(body: EmptyBody) -> bool:
-    """A branch beside one of a single line is most often a single line too.
+    """Whether the body that waits is more often of many lines than of one.
 
-    In 2,024 files of open source, 7 of 10 such branches were; beside a longer one, 4 of 10 and fewer.
+    Functions and classes are. A loop or a branch is as long as the one before it: in the standard library, 27 of
+    Python's packages and the 17 of the benchmarks, 2 of 10 branches and 1 of 10 loops beside one of two lines or more were a single line, 6 of 10
+    and 5 of 10 beside one of a single line; and so were 7 of 10 that catch an error.
     """
-    return not body.on_header_line and body.n_beside != 1
+    return not body.on_header_line and body.kind != "catch" and body.n_in_like != 1
 
 
 def _opens_string(line: str, language: str) -> bool:
