@@ -466,3 +466,27 @@ async def test_it_is_counted_what_answers_cost_and_gave() -> None:
         assert (counts.requests, counts.from_memory, counts.shown) == (1, 1, 1)
         assert counts.tokens == counts.tokens_shown + counts.tokens_beyond
         assert counts.tokens_shown == 2
+
+
+KEY = "AKIA" + "Q3EGRRSIUZ7YKLT5"
+
+
+async def test_a_secret_is_taken_out_of_the_prompt_and_put_back_where_it_is_copied() -> None:
+    async with typing(Reply(())) as typist:
+
+        def copy(request: Request) -> Reply:
+            said = str(request.body["prompt"]).split('key = "')[1].split('"')[0]
+            return Reply((f' f("{said[:5]}', f'{said[5:]}")\n', "rest"))
+
+        typist.endpoint.answering = copy
+        assert await typist.shown(f'key = "{KEY}"\ncall =<|>\n') == f' f("{KEY}")'
+        assert KEY not in typist.prompts[0]
+        assert KEY not in str(typist.endpoint.requests[0].body)
+
+
+async def test_nothing_is_asked_inside_a_secret() -> None:
+    async with typing(" a") as typist:
+        for at in (len(KEY), len(KEY) - 2):
+            assert await typist.shown(f'key = "{KEY[:at]}<|>{KEY[at:]}"\n') is None
+        assert await typist.shown(f'key = "{KEY[:-2]}<|>{KEY[-2:]}"\n', is_invoked=True) is None
+        assert typist.n_asked == 0

@@ -132,7 +132,7 @@ class Completer:
             return None
         limits = self._sources.limits()
         trigger = decide(snapshot, offset, look(snapshot, offset), limits.max_lines, is_invoked=is_invoked)
-        if trigger is None:
+        if trigger is None or self._endpoint.is_inside_secret(snapshot.text, offset):
             return None
         return Question(snapshot, offset, trigger, limits, self._sources.outline(snapshot.uri, offset), started)
 

@@ -9,6 +9,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
+from context.secrets import Restoring
 from lsp_server.endpoint import faults
 from lsp_server.endpoint.address import Address
 from lsp_server.endpoint.status import EndpointError
@@ -50,7 +51,9 @@ class Deadlines:
 class Cut(Protocol):
     """Ends or trims the text on its way; see fim.SpecialCut."""
 
-    is_done: bool
+    @property
+    def is_done(self) -> bool:
+        """Whether nothing more will be shown."""
 
     def feed(self, text: str) -> str:
         """What may be shown now."""
@@ -226,6 +229,31 @@ def _choices(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _text_of(choice: Mapping[str, Any]) -> str:
     delta = choice.get("delta") or choice.get("message") or {}
     return str(choice.get("text") or delta.get("content") or "")
+
+
+def restoring(cut: Cut | None, values: Mapping[str, str]) -> Cut | None:
+    """`cut`, behind which the secrets that were taken out of the prompt are put back into the answer."""
+    if not values:
+        return cut
+    return _Restored(cut, Restoring(values)) if cut is not None else Restoring(values)
+
+
+class _Restored:
+    """A cut and what puts secrets back, one after the other."""
+
+    def __init__(self, cut: Cut, back: Restoring) -> None:
+        self._cut, self._back = cut, back
+
+    @property
+    def is_done(self) -> bool:
+        return self._cut.is_done
+
+    def feed(self, text: str) -> str:
+        text = self._back.feed(self._cut.feed(text))
+        return text + self._back.close() if self.is_done else text
+
+    def close(self) -> str:
+        return self._back.feed(self._cut.close()) + self._back.close()
 
 
 class _Part:

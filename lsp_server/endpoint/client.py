@@ -7,12 +7,14 @@ Importing this module imports the HTTP client (0.1 s of CPU): import it after th
     async with endpoint.complete(window, max_tokens=64, stop=("\\n",)) as answer:
         async for piece in answer: ...
 
-Leaving the block early, or cancelling it, closes the connection, and with that the model stops.
+Leaving the block early, or cancelling it, closes the connection, and with that the model stops. Whatever is asked,
+secrets are taken out of it here and put back into the answer.
 """
 
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
@@ -20,10 +22,11 @@ from typing import Any
 
 import httpx2
 
+from context.secrets import Redactor
 from context.window import ContextWindow
 from lsp_server.endpoint import fim, wire
 from lsp_server.endpoint.address import Address, Resolve
-from lsp_server.endpoint.answer import Answer, Cut, Deadlines, Timings, answering
+from lsp_server.endpoint.answer import Answer, Cut, Deadlines, Timings, answering, restoring
 from lsp_server.endpoint.backoff import Backoff
 from lsp_server.endpoint.chat import Chat, Message, Unfenced, completion_messages, neutral
 from lsp_server.endpoint.probe import Capabilities, completion_body, prefill_tokens_per_s, probe, usage_options
@@ -81,6 +84,7 @@ class Endpoint:
         self._recovering: asyncio.Task[None] | None = None
         self._has_cached = False
         self._gives_one = False
+        self._redactor = Redactor(os.urandom(16))
 
     @property
     def capabilities(self) -> Capabilities | None:
@@ -95,6 +99,10 @@ class Endpoint:
             await self._prepared()
         except EndpointError:
             return
+
+    def is_inside_secret(self, text: str, offset: int) -> bool:
+        """Whether what stands at the cursor would be redacted, so that nothing can be said of it."""
+        return self._redactor.is_inside(text, offset)
 
     @property
     def keeps_prefixes(self) -> bool:
@@ -121,11 +129,15 @@ class Endpoint:
         self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0, top_p: float = 1.0
     ) -> AbstractAsyncContextManager[Answer]:
         """The model's reply to a conversation; raises EndpointError. Special tokens in it lose their meaning."""
+        redacted = [self._redactor.redact(message["content"]) for message in messages]
+        values = {placeholder: value for one in redacted for placeholder, value in one.values.items()}
+        safe: list[Message] = [
+            {"role": message["role"], "content": one.text} for message, one in zip(messages, redacted, strict=True)
+        ]
 
         async def ask(served: _Served) -> tuple[_Events, Cut | None]:
-            return await self._reply(
-                served, neutral(messages), max_tokens=max_tokens, temperature=temperature, top_p=top_p
-            ), None
+            reply = self._reply(served, neutral(safe), max_tokens=max_tokens, temperature=temperature, top_p=top_p)
+            return await reply, restoring(None, values)
 
         return self._asked(ask, self._tier.first_token_ms)
 
@@ -308,14 +320,17 @@ class Endpoint:
     ) -> tuple[_Events, Cut | None]:
         address, able = served
         temperature = 0.0 if n == 1 else SEVERAL_TEMPERATURE
+        redacted = self._redactor.redact_window(window)
+        window = redacted.window
         if able.fim_format is None:
             messages = completion_messages(window)
             reply = self._reply(served, messages, max_tokens=max_tokens, temperature=temperature, stop=stop, n=n)
-            return await reply, Unfenced()
+            return await reply, restoring(Unfenced(), redacted.values)
         body = completion_body(able, able.fim_format, window, max_tokens=max_tokens, stop=stop)
         if n > 1:
             body |= {"n": n, "temperature": temperature}
-        return wire.completion_events(self._client, address, body), fim.SpecialCut(able.fim_format.special)
+        cut = restoring(fim.SpecialCut(able.fim_format.special), redacted.values)
+        return wire.completion_events(self._client, address, body), cut
 
     async def _reply(
         self,
