@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 _LENGTH = struct.Struct(">I")
 _ROOT = str(Path(__file__).resolve().parents[2])
 _NICE = 10
+_START = "import sys; sys.path[:] = sys.argv[1:]; from context.codegraph.parsing import main; main()"
 _DATA_LANGUAGES = ("json", "yaml")
 
 
@@ -211,10 +212,9 @@ def _crashed(root: Root, task: Task) -> Change:
 def _start() -> subprocess.Popen[bytes]:
     """Starts a process on this one's own import path, whatever lies in the current folder."""
     path = [entry for entry in sys.path if entry]
-    start = "import sys; sys.path[:] = sys.argv[1:]; from context.codegraph.parsing import main; main()"
     below_normal: int = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
     return subprocess.Popen(  # noqa: S603  this very interpreter
-        [sys.executable, "-I", "-c", start, *path, *([] if _ROOT in path else [_ROOT])],
+        [sys.executable, "-I", "-c", _START, *path, *([] if _ROOT in path else [_ROOT])],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,  # a traceback could hold text of the user's
