@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Literal
 
-from context.languages import BlockStyle, Language, ScopeKind
+from context.languages import BlockStyle, Language
 
-BlockKind = Literal["function", "class", "module", "loop", "branch", "literal"]
+BlockKind = Literal["function", "class", "module", "loop", "branch", "catch", "literal"]
 
 _MAX_HEADER_LINES = 40
 _TAB_WIDTH = 4
@@ -27,40 +27,54 @@ class EmptyBody:
 
     `indent` is the blank beginning of the line its header starts on. `on_header_line`: the cursor still stands
     on the line of the opener, at its end or between the two brackets. `closed`: its closing bracket is there.
-    `n_beside`: how many lines of code the branch holds that ends just above this one; 0 where there is none.
+    `n_in_like`: how many lines the nearest finished block of its kind above holds, one at the same depth before others;
+    0 where there is none, and for all but loops and branches.
     """
 
     kind: BlockKind
     indent: str
     on_header_line: bool
     closed: bool
-    n_beside: int = 0
+    n_in_like: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Masked:
-    """A text of the same length with blanks for comments, docstrings and what strings hold; line breaks stay."""
+    """A text of the same length with blanks for comments, docstrings and what strings hold; line breaks stay.
+
+    `open_from`: where a long string or comment begins that does not end in this text, or -1; `open_mark` would end it.
+    """
 
     code: str
     in_comment: bool
     in_string: bool
+    open_from: int
+    open_mark: str
 
 
-def mask(text: str, offset: int, language: Language | None) -> Masked:
-    """Blanks all that is no code, and says whether `offset` stands in a comment or a string."""
+def mask(text: str, offset: int, language: Language | None, *, keeps_docstrings: bool = False) -> Masked:
+    """Blanks all that is no code, and says whether `offset` stands in a comment or a string.
+
+    Docstrings are blanked like comments, unless `keeps_docstrings` has them treated like other strings.
+    """
     comments = _comment_marks(language)
     pieces: list[str] = []
-    end = 0
+    start = end = 0
     in_comment = in_string = False
+    open_mark = ""
     for token in _lexer(language).finditer(text):
         start, end_before = token.start(), end
         end = token.end()
-        is_comment = token.group().startswith(comments)
-        pieces += (text[end_before:start], _blanked(token, is_whole=is_comment or _is_docstring(token, language)))
-        if start < offset and (offset < end or (offset == end and _is_open(token.group(), is_comment=is_comment))):
+        literal = token.group()
+        is_comment = literal.startswith(comments)
+        is_whole = is_comment or (not keeps_docstrings and _is_docstring(token, language))
+        pieces += (text[end_before:start], _blanked(token, is_whole=is_whole))
+        if start < offset and (offset < end or (offset == end and _is_open(literal, is_comment=is_comment))):
             in_comment, in_string = is_comment, not is_comment
+    if end == len(text) and end:
+        open_mark = _mark_still_to_come(literal, language)
     pieces.append(text[end:])
-    return Masked("".join(pieces), in_comment, in_string)
+    return Masked("".join(pieces), in_comment, in_string, start if open_mark else -1, open_mark)
 
 
 def empty_body(code: str, offset: int, language: Language | None) -> EmptyBody | None:
@@ -84,8 +98,8 @@ def empty_body(code: str, offset: int, language: Language | None) -> EmptyBody |
         return None
     header = code[header_start : top + len(opener)]
     kind = _kind(header)
-    n_beside = _n_lines_above(code, header_start, style) if kind == "branch" else 0
-    return EmptyBody(kind, indent, on_header_line, closed, n_beside)
+    n_in_like = _n_in_like(code, header_start, kind, style) if kind in ("loop", "branch") else 0
+    return EmptyBody(kind, indent, on_header_line, closed, n_in_like)
 
 
 def opens_block(line: str, language: Language | None) -> bool:
@@ -96,29 +110,6 @@ def opens_block(line: str, language: Language | None) -> bool:
 def columns(line: str) -> int:
     """Columns of indentation, a tab being four."""
     return len(_indent(line).expandtabs(_TAB_WIDTH))
-
-
-def scope_kind(code: str, offset: int, language: Language | None, *, is_cut: bool) -> ScopeKind | None:
-    """The innermost scope whose header stands above, by indentation; None if that is lost where `code` was cut off."""
-    style = language.blocks if language else "braces"
-    start, _ = _line_bounds(code, offset)
-    width = _effective_width(code, offset)
-    while width > 0:
-        line = _previous_code_line(code, start)
-        if line is None:
-            return None if is_cut else "module"
-        start = line
-        text = code[line : _line_bounds(code, line)[1]].rstrip()
-        if columns(text) >= width or _NO_HEADER.match(text):
-            continue
-        width = columns(text)
-        if _opens(text, style) and (kind := _as_scope(_kind(code[_header_start(code, line) : line + len(text)]))):
-            return kind
-    return "module"
-
-
-def _as_scope(kind: BlockKind) -> ScopeKind | None:
-    return kind if kind in ("function", "class", "module") else None
 
 
 # What is a comment and what is a string, line by line.
@@ -184,6 +175,16 @@ def _is_open(text: str, *, is_comment: bool) -> bool:
     return len(text) < 2 or text[-1] != text[0] or text in ('"""', "'''")
 
 
+def _mark_still_to_come(literal: str, language: Language | None) -> str:
+    """What would end a string or comment over several lines, "" where it has ended."""
+    block = language.block_comment if language else ("/*", "*/")
+    long_quotes = [(quote, quote) for quote in ('"""', "'''", "`")]
+    for opening, closing in [*([block] if block else []), *long_quotes]:
+        if literal.startswith(opening):
+            return "" if literal.endswith(closing) and len(literal) >= len(opening + closing) else closing
+    return ""
+
+
 # What opens a block, and which kind.
 
 _BRACES = r"(?:[{(\[]|=>|->|^\s*(?:case\b.*|default\s*):)$"
@@ -211,8 +212,9 @@ _KEYWORDS = re.compile(
     r"|(?P<class>class|struct|interface|trait|impl|enum|object|record|union|extension|protocol)"
     r"|(?P<module>namespace|module|mod|package)"
     r"|(?P<loop>for|foreach|while|until|repeat|loop|do)"
-    r"|(?P<branch>if|else|elif|elsif|elseif|unless|switch|match|case|when|default|then|try|catch|except|finally"
-    r"|rescue|ensure|begin|with|using|lock|synchronized|select|unsafe))\b",
+    r"|(?P<branch>if|else|elif|elsif|elseif|unless|switch|match|case|when|default|then|try|finally"
+    r"|ensure|begin|with|using|lock|synchronized|select|unsafe)"
+    r"|(?P<catch>catch|except|rescue))\b",
 )
 # A closure: `=> {`, `-> {`, `|x| {`, `{ |x|`, `each do`, `function (x) {`, `func(x int) {`, `[&](int x) {`.
 _CALLBACK = re.compile(
@@ -221,8 +223,6 @@ _CALLBACK = re.compile(
 )
 _LIKE_A_METHOD = re.compile(r"^[^=]*\)[^=()]*\{$")
 _VALUE = re.compile(r"(?:[=:(,\[?]|\breturn)\s*\{$|[(\[]$")
-# Lines that stand further left than what they hold without opening it.
-_NO_HEADER = re.compile(r"\s*(?:#|[})\]]+[;,)]*\s*$|(?:public|private|protected|signals|case\b.*)\s*:$|end\b|\w+:$)")
 
 
 def _opens(line: str, style: BlockStyle) -> bool:
@@ -273,27 +273,28 @@ def _header_start(code: str, line: int) -> int:
     return line
 
 
-# The branch above a branch.
-
-_BRACKETS_ONLY = re.compile(r"\s*[{})\]]+;?\s*$")
+# Blocks of the same kind.
 
 
-def _n_lines_above(code: str, header_start: int, style: BlockStyle) -> int:
-    """How many lines of code the branch holds that ends just above a header; 0 where there is none."""
-    width = columns(code[header_start:])
-    n_lines = 0
-    line = _previous_code_line(code, header_start)
-    for _ in range(_MAX_HEADER_LINES):
-        if line is None:
-            return 0
-        text = code[line : _line_bounds(code, line)[1]].rstrip()
-        if columns(text) > width:
-            n_lines += 1
-        elif not _BRACKETS_ONLY.match(text):
-            opens_branch = _opens(text, style) or code[_line_bounds(code, line)[1] :].lstrip().startswith("{")
-            return n_lines if columns(text) == width and opens_branch and _kind(text) == "branch" else 0
-        line = _previous_code_line(code, line)
-    return 0
+def _n_in_like(code: str, header_start: int, kind: BlockKind, style: BlockStyle) -> int:
+    """How many lines the nearest finished block of `kind` above a header holds, one at its depth before others."""
+    lines = [line.rstrip() for line in code[: _line_bounds(code, header_start)[1]].splitlines() if line.strip()]
+    width = columns(lines[-1])
+    nearest = 0
+    for i in reversed(range(len(lines) - 1)):
+        has_own_brace = lines[i + 1].strip() == "{"
+        if not (has_own_brace or _opens(lines[i], style)) or _kind(lines[i]) != kind:
+            continue
+        n_lines = _n_deeper(lines[i + 1 + has_own_brace :], columns(lines[i]))
+        if n_lines and columns(lines[i]) == width:
+            return n_lines
+        nearest = nearest or n_lines
+    return nearest
+
+
+def _n_deeper(lines: list[str], width: int) -> int:
+    """How many of `lines` stand deeper than `width` before one that does not; 0 where none of them ends the block."""
+    return next((n for n, line in enumerate(lines) if columns(line) <= width), 0)
 
 
 # Lines and their indentation.
@@ -318,17 +319,6 @@ def _next_code_line(code: str, line_end: int) -> str:
         return ""
     start, end = _line_bounds(code, found.start())
     return code[start:end]
-
-
-def _effective_width(code: str, offset: int) -> int:
-    """How deep the cursor's line stands; an unindented blank line is as deep as both its neighbours are."""
-    start, end = _line_bounds(code, offset)
-    line = code[start:end]
-    if line.strip():
-        return columns(line)
-    above = _previous_code_line(code, start)
-    previous = code[above:] if above is not None else ""
-    return max(columns(code[start:offset]), min(columns(previous), columns(_next_code_line(code, end))))
 
 
 def _goes_on(below: str, left: str, indent: str, *, is_bracket: bool) -> bool:
