@@ -1,34 +1,39 @@
 """What stands around a cursor, read off the text alone: owns Nearby; knows no grammar and no other file.
 
-Patterns rather than a parse: they take a tenth of a millisecond, hold while a statement is half typed, and what they
-misread finds no definition.
+Patterns rather than a parse: they take a fraction of a millisecond, hold while a statement is half typed, and what
+they misread finds no definition.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-_BEFORE_LINES = 60
-_AFTER_LINES = 20
-_TYPED_CHARS = 8_000
+_BEFORE_LINES = 40
+_AFTER_LINES = 15
+_MAX_LINE_CHARS = 300
+_TYPED_CHARS = 10_000
+_MAX_MENTIONS = 24
 _HALF_LINES = 10.0
 
 _WORD = re.compile(r"[^\W\d]\w{2,}")
-_RECEIVER = re.compile(r"((?:[\w$]+(?:\([^()\n]*\))?(?:\.|::|->|\?\.|!\.))+)([\w$]*)$")
-_LINK = re.compile(r"([\w$]+)(?:\([^()\n]*\))?(?:\.|::|->|\?\.|!\.)")
-_TYPE = r"(?:[\w$]+(?:\.|::))*[\w$]+"
-# How a variable's type shows: `name: Type`, `name = Type(...)`, `Type name` and Go's `name Type`.
-_TYPED = (
-    re.compile(rf"\b([\w$]+)\??\s*:\s*(?:&|\*|mut |const |['\"]|Optional\[|Option<|Arc<|Box<|Rc<)*({_TYPE})"),
-    re.compile(rf"\b([\w$]+)\s*:?=\s*(?:await |new |&|\*)*({_TYPE})\s*[({{<]"),
-)
-_DECLARED = re.compile(rf"\b({_TYPE})(?:<[^;=(){{}}\n]*>)?(?:\s*[*&]+\s*|\s+)([\w$]+)\s*(?=[=;,){{:]|$)", re.MULTILINE)
-_GO_DECLARED = re.compile(rf"\b([\w$]+)\s+(?:\*|\[\])*({_TYPE})\s*(?=[,){{])")
+_BEGUN = re.compile(r"[^\W\d][\w$]*$")
+_ACCESS = r"(?:\([^()\n]*\)|\[[^\[\]\n]*\])?(?:\.|::|->|\?\.|!\.)"
+_CHAIN = re.compile(rf"((?:@?[\w$]+{_ACCESS})+)([\w$]*)$")
+_LINK = re.compile(rf"(@?[\w$]+){_ACCESS}")
+_TYPE = r"((?:[\w$]+(?:\.|::))*[\w$]+)"
+_WRAPPERS = r"(?:[&*'\"?]|mut |const |Optional\[|Option<|Arc<|Box<|Rc<|list\[|List\[|Vec<)*"
+# What follows a variable where its type shows: `name: Type`, `name = Type(...)` and Go's `name Type`.
+_ANNOTATED = re.compile(rf"\??[ \t]*:[ \t]*{_WRAPPERS}{_TYPE}")
+_MADE = re.compile(rf"(?:[ \t]*,[ \t]*\w+)*[ \t]*:?=[ \t]*(?:await |new |&|\*)*{_TYPE}[ \t]*[({{<]")
+_GO_DECLARED = re.compile(rf"[ \t]+(?:\*|\[\])*{_TYPE}[ \t]*[,){{=\n]")
+# What stands before it: `Type name`, `Type<T> *name`.
+_DECLARED = re.compile(rf"{_TYPE}(?:<[^;=(){{}}\n]*>)?(?:[ \t]*[*&]+[ \t]*|[ \t]+)$")
+_UNTYPED = frozenset(("python", "ruby", "javascript", "typescript", "typescriptreact", "go", "rust"))
 _NO_TYPES = frozenset(
-    "return else new in of is as not and or await yield throw raise import from package use let const var mut if for"
-    " while case delete typeof static final public private protected def fn func class struct enum goto void".split()
+    ("return", "else", "new", "in", "of", "is", "as", "not", "and", "or", "await", "yield", "throw", "raise", "import")
+    + ("from", "use", "let", "const", "var", "val", "mut", "if", "for", "while", "case", "delete", "goto", "auto")
 )
 
 
@@ -36,83 +41,79 @@ _NO_TYPES = frozenset(
 class Nearby:
     """`words` are identifiers with their closeness, 1 on the cursor's line and falling with the lines between.
 
-    `receiver` is the chain before the cursor ("self", "store" for `self.store.`), `begun` the identifier that is
-    half typed there, and `types` what the text shows of variables: a type's bare name, or a function's whose result
-    they hold.
+    `receiver` is the chain before the cursor (`self.store.` is "self", "store"), and `begun` the identifier that is
+    half typed there.
     """
 
     words: dict[str, float]
     receiver: tuple[str, ...]
     begun: str
-    types: dict[str, str]
 
 
-def look_nearby(text: str, offset: int, language: str) -> Nearby:
-    """What stands around `offset` in a file of `language`."""
+def look_nearby(text: str, offset: int) -> Nearby:
+    """What stands around `offset`."""
     line_start = text.rfind("\n", 0, offset) + 1
-    line = text[line_start:offset]
-    chain, begun = _receiver(line)
-    before = _lines_before(text, line_start, _BEFORE_LINES)
-    after = _lines_after(text, offset, _AFTER_LINES)
-    return Nearby(
-        _words(line, before, after), chain, begun, _types(text[max(0, offset - _TYPED_CHARS) : offset], language)
-    )
-
-
-def _receiver(line: str) -> tuple[tuple[str, ...], str]:
-    found = _RECEIVER.search(line[-200:])
-    if found:
-        return tuple(_LINK.findall(found[1])), found[2]
-    begun = re.search(r"[^\W\d][\w$]*$", line[-100:])
-    return (), begun[0] if begun else ""
-
-
-def _words(line: str, before: Iterable[str], after: Iterable[str]) -> dict[str, float]:
+    line = text[max(line_start, offset - _MAX_LINE_CHARS) : offset]
+    chain = _CHAIN.search(line)
+    receiver = tuple(_LINK.findall(chain[1])) if chain else ()
+    begun = chain[2] if chain else found[0] if (found := _BEGUN.search(line)) else ""
     words: dict[str, float] = {}
-    for n, text in enumerate((line, *before)):
-        _take(words, text, 1 / (1 + n / _HALF_LINES))
-    for n, text in enumerate(after):
-        _take(words, text, 1 / (1.5 + n / _HALF_LINES))
-    return words
+    for closeness, near in _lines_around(text, line_start, offset):
+        for word in _WORD.findall(near):
+            if words.get(word, 0.0) < closeness:
+                words[word] = closeness
+    if begun and words.get(begun) == 1.0 and line.count(begun) == 1:
+        del words[begun]
+    return Nearby(words, receiver, begun)
 
 
-def _take(words: dict[str, float], text: str, closeness: float) -> None:
-    for word in _WORD.findall(text):
-        if words.get(word, 0.0) < closeness:
-            words[word] = closeness
+def type_of(variable: str, text: str, offset: int, language: str) -> str | None:
+    """The bare name of the variable's type, or of the function whose result it holds, by its nearest mention before."""
+    if not re.fullmatch(r"[\w$]+", variable):
+        return None
+    end = offset
+    for _ in range(_MAX_MENTIONS):
+        end = text.rfind(variable, max(0, offset - _TYPED_CHARS), end)
+        if end < 0:
+            return None
+        found = _declared_at(text, end, end + len(variable), language)
+        if found and found not in _NO_TYPES:
+            return re.split(r"\.|::", found)[-1]
+    return None
 
 
-def _lines_before(text: str, line_start: int, n_lines: int) -> Iterator[str]:
-    """The lines above, the nearest first."""
+def _declared_at(text: str, start: int, end: int, language: str) -> str | None:
+    if re.match(r"[\w$]", text[end : end + 1]) or re.match(r"[\w$.]", text[max(0, start - 1) : start]):
+        return None
+    patterns = (_MADE, _GO_DECLARED) if language == "go" else (_MADE, _ANNOTATED)
+    if found := next((found for pattern in patterns if (found := pattern.match(text, end))), None):
+        return _constructed(found[1])
+    if language in _UNTYPED:
+        return None
+    before = _DECLARED.search(text[max(0, start - 80) : start])
+    return before[1] if before else None
+
+
+def _constructed(written: str) -> str:
+    """`Type::new` and `Type.of` make a Type, by the custom that types have capitals."""
+    parts = re.split(r"\.|::", written)
+    owner = parts[-2] if len(parts) > 1 else ""
+    return owner if owner[:1].isupper() and not parts[-1][:1].isupper() else parts[-1]
+
+
+def _lines_around(text: str, line_start: int, offset: int) -> Iterator[tuple[float, str]]:
+    yield 1.0, text[max(line_start, offset - _MAX_LINE_CHARS) : offset]
     end = line_start - 1
-    while end >= 0 and n_lines:
+    for n in range(1, _BEFORE_LINES + 1):
+        if end < 0:
+            break
         start = text.rfind("\n", 0, end) + 1
-        yield text[start:end][:400]
-        end, n_lines = start - 1, n_lines - 1
-
-
-def _lines_after(text: str, offset: int, n_lines: int) -> Iterator[str]:
+        yield 1 / (1 + n / _HALF_LINES), text[start : min(end, start + _MAX_LINE_CHARS)]
+        end = start - 1
     start = offset
-    while start < len(text) and n_lines:
-        end = text.find("\n", start)
-        end = len(text) if end < 0 else end
-        yield text[start:end][:400]
-        start, n_lines = end + 1, n_lines - 1
-
-
-def _types(text: str, language: str) -> dict[str, str]:
-    """The last that is said of a variable holds."""
-    types: dict[str, str] = {}
-    if language == "go":
-        _note(types, _GO_DECLARED.findall(text))
-    elif language not in ("python", "ruby", "javascript", "typescript", "typescriptreact"):
-        _note(types, ((name, declared) for declared, name in _DECLARED.findall(text)))
-    for pattern in _TYPED:
-        _note(types, pattern.findall(text))
-    return types
-
-
-def _note(types: dict[str, str], found: Iterable[tuple[str, str]]) -> None:
-    for name, declared in found:
-        if declared not in _NO_TYPES and name not in _NO_TYPES:
-            types[name] = re.split(r"\.|::", declared)[-1] if declared[-1:] != ":" else declared
+    for n in range(_AFTER_LINES):
+        if start >= len(text):
+            break
+        end = text.find("\n", start) % (len(text) + 1)
+        yield 1 / (1.5 + n / _HALF_LINES), text[start : min(end, start + _MAX_LINE_CHARS)]
+        start = end + 1

@@ -5,17 +5,19 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from context import Budget, Snapshot, build_window
-from context.languages import find
-from context.outline import IncrementalTree
+from context import Snapshot
 from context.syntax import look
 from lsp_server.completion.postprocess import refine, release
 from lsp_server.completion.trigger import Trigger, decide
 from lsp_server.settings import CompletionSettings
+
+if TYPE_CHECKING:
+    from lsp_server.evaluate_context import ContextCases
 
 MAX_LINES = CompletionSettings().max_lines
 
@@ -39,13 +41,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _context(case: dict[str, Any]) -> dict[str, Any]:
-    """`prompt` is all that would be sent, without the marks of a fill-in-the-middle format."""
-    snapshot, offset = _snapshot(case, case["text_before"], case["text_after"])
-    language = find(snapshot.language)
-    outline = IncrementalTree(language, snapshot.text.encode()).outline() if language else None
-    window = build_window(snapshot, offset, Budget(int(case["budget"])), outline=outline)
-    snippets = "".join(f"{snippet.path}\n{snippet.text}\n" for snippet in window.snippets)
-    return {"prompt": f"{snippets}{window.prefix}{window.held_back}{window.suffix}"}
+    return _context_cases().answer(case)
+
+
+@cache
+def _context_cases() -> ContextCases:
+    from lsp_server.evaluate_context import ContextCases  # noqa: PLC0415  the other steps need no index
+
+    return ContextCases()
 
 
 def _trigger(case: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ an overlay changes.
 
 from __future__ import annotations
 
+import json
 import posixpath
 import re
 from collections import defaultdict
@@ -15,13 +16,17 @@ from typing import NamedTuple
 
 from context.codegraph.facts import Edge, FileFacts, Import, Symbol
 from context.codegraph.paths import Target
-from context.codegraph.reader import Reader
-from context.codegraph.resolve import Resolver
+from context.codegraph.roots import Root
 
 _MAX_HOPS = 2
 _MAX_FILES = 600
 _MAX_BASES = 6
 _MAX_PER_FOLDER = 24
+_MANY_USES = 50
+_N_USES = (
+    "SELECT value, (SELECT count(*) FROM (SELECT 1 FROM symbols WHERE name = value LIMIT ?1)),"
+    " (SELECT count(*) FROM (SELECT 1 FROM edges WHERE name = value LIMIT ?1)) FROM json_each(?2)"
+)
 
 _FAMILIES = {
     **dict.fromkeys(("javascript", "javascriptreact", "typescript", "typescriptreact"), "javascript"),
@@ -31,15 +36,6 @@ _FAMILIES = {
 # In these languages the files of a folder see each other's names without an import.
 _ONE_PACKAGE = frozenset(("go", "java", "kotlin", "scala", "csharp"))
 TYPES = frozenset(("class", "interface", "enum", "type", "message", "table", "service"))
-
-
-class Root:
-    """One indexed folder. `name` stands before the paths of a further one; the workspace has none."""
-
-    def __init__(self, reader: Reader, resolver: Resolver, name: str = "") -> None:
-        self.reader = reader
-        self.resolver = resolver
-        self.name = name
 
 
 class Definition(NamedTuple):
@@ -92,6 +88,12 @@ class GraphFile:
         for index, symbol in enumerate(self.symbols):
             members[symbol.container].append(index)
         return members
+
+    @cached_property
+    def n_uses(self) -> dict[str, tuple[int, int]]:
+        """How often each of the file's names is defined and used in its root, up to a bound."""
+        rows = self.root.reader.rows(_N_USES, _MANY_USES, json.dumps(list(self.named)))
+        return {name: (n_defined, n_used) for name, n_defined, n_used in rows}
 
     def top(self, name: str) -> list[int]:
         """The symbols of this name that stand in no other, or else all of this name."""

@@ -1,0 +1,170 @@
+"""What else the model is shown than the text around the cursor: owns the sources of snippets and how they are joined.
+
+Runs ahead of the request, when the cursor has moved: it may take some milliseconds, reads the index and a few files.
+Of the current document only its own text is shown, never what is stored of it.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from context.codegraph.facts import FileFacts
+from context.codegraph.graph import Graph, GraphFile, View, family_of
+from context.codegraph.lexical import Search
+from context.document import Snapshot
+from context.nearby import Nearby, look_nearby, type_of
+from context.recent import Region
+from context.tokens import n_tokens
+from context.wanted import Candidate, Ranker, Scene, own_candidates, receiver_types, signature
+from context.window import Snippet
+
+_MAX_DEFINITIONS = 120
+_N_CHUNKS = 5
+_CHUNK_LINES = 14
+_MAX_REGIONS = 4
+_REGION_LINES = 12
+# Of the tokens that snippets get, by what they are for.
+_SHARES = {"definition": 0.6, "outline": 0.2, "similar": 0.15, "recent": 0.05}
+_TEST_MARK = re.compile(r"^(?:test_|Test(?=[A-Z]))|(?:_test|_spec|\.test|\.spec|Tests?|Spec)$")
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A cursor and what is known of its document. `regions` and `visits` say where somebody worked lately."""
+
+    snapshot: Snapshot
+    offset: int
+    facts: FileFacts
+    room_tokens: float
+    regions: tuple[Region, ...] = ()
+    visits: tuple[str, ...] = ()
+
+
+class Retrieval:
+    """Finds snippets, the best first. For one thread, as the graph it asks."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._graph = graph
+        self._ranker = Ranker()
+        self._searches = [Search(root.reader) for root in graph.roots]
+
+    def find(self, place: Place, previous: Sequence[Snippet] = ()) -> tuple[Snippet, ...]:
+        """Snippets for twice the room or less; those that were shown before keep their place while they are relevant."""
+        snapshot, offset = place.snapshot, place.offset
+        nearby = look_nearby(snapshot.text, offset)
+        scene = self._scene(place, nearby)
+        sources = {
+            "definition": self._definitions(place, scene),
+            "outline": self._outline(place, scene),
+            "similar": self._similar(place, nearby),
+            "recent": self._edited(place),
+        }
+        return tuple(_fused(sources, snapshot, place.room_tokens * 0.6))
+
+    def _scene(self, place: Place, nearby: Nearby) -> Scene:
+        text, offset = place.snapshot.text, place.offset
+        view = self._graph.seen_from(place.facts)
+        line = text.count("\n", 0, offset)
+        shown = type_of(nearby.receiver[0], text, offset, place.snapshot.language) if nearby.receiver else None
+        return Scene(view, nearby, line, receiver_types(view, nearby, line, shown))
+
+    def _definitions(self, place: Place, scene: Scene) -> Iterator[Snippet]:
+        files = {**self._tied(place, scene.view), **scene.view.linked}
+        found = [one for file, link in files.items() for one in self._ranker.candidates(scene, file, link)]
+        yield from _best(found)
+
+    def _outline(self, place: Place, scene: Scene) -> Iterator[Snippet]:
+        """Signatures of the current file, of which the window shows those that stand outside it."""
+        yield from _best(list(own_candidates(scene)))
+
+    def _tied(self, place: Place, view: View) -> dict[GraphFile, float]:
+        """Files that nothing imports here, but that go with this one."""
+        root = self._graph.roots[0]
+        paths = dict.fromkeys(place.visits[:6], 0.2)
+        for path in _pairs(root.resolver.paths.ending, place.snapshot.path):
+            paths[path] = 0.6
+        files = {self._graph.file(root, path): tie for path, tie in paths.items() if path != place.snapshot.path}
+        return {file: tie for file, tie in files.items() if family_of(file.language) == view.family}
+
+    def _similar(self, place: Place, nearby: Nearby) -> Iterator[Snippet]:
+        words = sorted(nearby.words, key=lambda word: -nearby.words[word])
+        for root, search in zip(self._graph.roots, self._searches, strict=True):
+            for chunk in search.find(words, _N_CHUNKS):
+                if chunk.path == place.snapshot.path:
+                    continue
+                text = root.reader.text(chunk.path, chunk.line, chunk.end_line)
+                if text:
+                    first, best = _densest(text.splitlines(keepends=True), nearby.words, _CHUNK_LINES)
+                    yield Snippet(root.shown(chunk.path), best, chunk.line + first, "similar code")
+
+    def _edited(self, place: Place) -> Iterator[Snippet]:
+        root = self._graph.roots[0]
+        for path, line, end_line in place.regions[:_MAX_REGIONS]:
+            if path == place.snapshot.path:
+                continue
+            first = max(0, line - _REGION_LINES // 3)
+            text = root.reader.text(path, first, min(end_line + _REGION_LINES // 3, first + _REGION_LINES))
+            if text:
+                yield Snippet(path, text, first, "edited lately")
+
+
+def _best(found: list[Candidate]) -> Iterator[Snippet]:
+    """Those that promise most for their tokens, the best first."""
+    weighed = ((1 / (1 + math.exp(-one.odds)) / math.sqrt(one.n_tokens), n) for n, one in enumerate(found))
+    for _, n in heapq.nlargest(_MAX_DEFINITIONS, weighed):
+        yield from _as_snippets(found[n])
+
+
+def _as_snippets(found: Candidate) -> Iterator[Snippet]:
+    """A signature; that of a member after the line of its container."""
+    path = found.file.root.shown(found.file.path)
+    symbol = found.file.symbols[found.number]
+    if symbol.container >= 0 and (header := signature(found.file.symbols[symbol.container])):
+        yield Snippet(path, header, found.file.symbols[symbol.container].line, "definition")
+    yield Snippet(path, signature(symbol), symbol.line, "definition")
+
+
+def _fused(sources: dict[str, Iterator[Snippet]], snapshot: Snapshot, room: float) -> Iterator[Snippet]:
+    """The next snippet is always of the source that is furthest behind its share of the tokens."""
+    known = set(snapshot.text.split("\n"))
+    spent = dict.fromkeys(sources, 0.0)
+    shown: dict[str, set[int]] = {}
+    live = dict(sources)
+    while live and sum(spent.values()) < room:
+        name = min(live, key=lambda one: spent[one] / _SHARES[one])
+        snippet = next(live[name], None)
+        if snippet is None:
+            del live[name]
+            continue
+        lines = range(snippet.line, snippet.line + snippet.text.count("\n"))
+        taken = shown.setdefault(snippet.path, set())
+        is_known = snippet.path != snapshot.path and known.issuperset(snippet.text.splitlines())
+        if taken.isdisjoint(lines) and not is_known:
+            taken.update(lines)
+            spent[name] += n_tokens(snippet.text)
+            yield snippet
+
+
+def _densest(lines: list[str], words: dict[str, float], n_lines: int) -> tuple[int, str]:
+    """The stretch of at most `n_lines` that has most of these words, and its first line's number."""
+    if len(lines) <= n_lines:
+        return 0, "".join(lines)
+    weights = [sum(words.get(word, 0.0) for word in set(re.findall(r"\w{3,}", line))) for line in lines]
+    best = max(range(len(lines) - n_lines + 1), key=lambda first: sum(weights[first : first + n_lines]))
+    return best, "".join(lines[best : best + n_lines])
+
+
+def _pairs(ending, path: str) -> Iterator[str]:
+    folder, _, name = path.rpartition("/")
+    stem, dot, suffix = name.rpartition(".")
+    bare = _TEST_MARK.sub("", stem)
+    names = [bare] if bare != stem else [f"test_{stem}", f"{stem}_test", f"{stem}.test", f"{stem}.spec", f"{stem}Test"]
+    others = {"h": ("c", "cc", "cpp"), "hpp": ("cpp",)}.get(suffix, ())
+    for one in names:
+        yield from ending(f"{one}.{suffix}", path)[:1]
+    for other in others:
+        yield from ending(f"{stem}.{other}", path)[:1]

@@ -1,0 +1,64 @@
+"""`instant-lsp eval context`: owns the indexes of the repositories that its cases name; decides nothing of a prompt."""
+
+from __future__ import annotations
+
+import atexit
+import hashlib
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from context import Budget, Snapshot, build_window
+from context.codegraph.current import follow, outline_around
+from context.codegraph.extract import extract
+from context.codegraph.facts import FileFacts
+from context.codegraph.graph import Graph
+from context.codegraph.indexer import Indexer
+from context.codegraph.roots import Root
+from context.retrieval import Place, Retrieval
+
+
+class ContextCases:
+    """Answers cases one after the other. A repository is indexed when it is first named, into a folder of its own."""
+
+    def __init__(self) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="instant-lsp-eval-")
+        atexit.register(self._folder.cleanup)
+        self._repositories: dict[str, tuple[Root, Retrieval]] = {}
+
+    def answer(self, case: dict[str, Any]) -> dict[str, Any]:
+        """`prompt` is all that would be sent, without the marks of a fill-in-the-middle format."""
+        before, path, budget = case["text_before"], case["file"], Budget(int(case["budget"]))
+        snapshot, offset = Snapshot(path, path, case["language"], 0, before + case["text_after"]), len(before)
+        root, retrieval = self._repository(case["repo_dir"], path)
+        facts = _facts(root, snapshot)
+        place = Place(snapshot, offset, facts, budget.tokens, visits=tuple(case.get("open_files", ())))
+        window = build_window(
+            snapshot,
+            offset,
+            budget,
+            outline=outline_around(facts, snapshot.text, offset),
+            snippets=retrieval.find(place),
+        )
+        snippets = "".join(f"{snippet.path}\n{snippet.text}\n" for snippet in window.snippets)
+        return {"prompt": f"{snippets}{window.prefix}{window.held_back}{window.suffix}"}
+
+    def _repository(self, folder: str, path: str) -> tuple[Root, Retrieval]:
+        """The index of `folder`, empty where it does not hold the case's own file."""
+        if folder not in self._repositories:
+            store = Path(self._folder.name) / f"{hashlib.blake2b(os.fsencode(folder)).hexdigest()[:16]}.sqlite3"
+            if os.path.isfile(os.path.join(folder, path)):
+                Indexer(folder, store).update()
+            root = Root(folder, store)
+            self._repositories[folder] = (root, Retrieval(Graph([root])))
+        return self._repositories[folder]
+
+
+def _facts(root: Root, snapshot: Snapshot) -> FileFacts:
+    """What was known of the document before its last edits, as far as it still holds."""
+    symbols, imports = root.reader.symbols_of(snapshot.path), root.reader.imports_of(snapshot.path)
+    if not symbols and not imports:
+        return extract(snapshot.path, snapshot.language, snapshot.text.encode())
+    stored = FileFacts(snapshot.path, snapshot.language, 0, tuple(symbols), tuple(imports))
+    return follow(stored, snapshot.text)
