@@ -84,7 +84,7 @@ class Completer:
 
     def moved(self, snapshot: Snapshot, offset: int) -> None:
         """The cursor has come to another place without typing: its prompt is read while the developer looks."""
-        if snapshot.uri not in self._requests:
+        if snapshot.uri not in self._requests and not self._pace.is_typing:
             self._prefetch.warm(snapshot, offset)
 
     def opened(self, snapshot: Snapshot) -> None:

@@ -68,6 +68,11 @@ class Pace:
         return self._composed.isascii() and bool(self._composed)
 
     @property
+    def is_typing(self) -> bool:
+        """Whether a key came so lately that a moving cursor is the typing's own."""
+        return self._clock() - self._typed_at_s < _PAUSE_S
+
+    @property
     def load(self) -> float:
         """1 on an idle endpoint; twice that where first tokens take twice as long as they can, or one was refused."""
         if not self._first_tokens_ms:

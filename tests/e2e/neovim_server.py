@@ -46,6 +46,11 @@ async def inline_completion(ls: LanguageServer, params: types.InlineCompletionPa
     return answer and [_item(item, position, before, line, encoding) for item in answer]
 
 
+@server.feature("instant/didMoveCursor")
+def did_move_cursor(_: LanguageServer, params: Any) -> None:
+    _log(moved=[params.position.line, params.position.character])
+
+
 @server.command("instant.accepted")
 def accepted(_: LanguageServer, *arguments: Any) -> None:
     _log(accepted=list(arguments))

@@ -249,6 +249,15 @@ def test_a_superseded_request_is_cancelled(editor: Scripted) -> None:
         wait_until(lambda: editor.saw(cancelled="x"), "the first request is cancelled")
 
 
+def test_a_cursor_that_rests_elsewhere_is_told(editor: Scripted) -> None:
+    editor.place("first\nsecond<|>\nthird")
+    editor.nvim.keys("<Esc>gg0")
+    wait_until(lambda: editor.saw(moved=[0, 0]), "the server is told")
+    editor.nvim.keys("jll")
+    wait_until(lambda: editor.saw(moved=[1, 2]), "the server is told again")
+    assert not editor.saw(moved=[1, 1]), "it did not rest there"
+
+
 def test_commands_and_statusline(editor: Scripted) -> None:
     editor.answers({"x": "yz"})
     editor.place("<|>")

@@ -1,10 +1,11 @@
 // The extension's beginning and end: one server, one status bar item, three commands. All completion logic is the server's.
 
-import { commands, type ExtensionContext, type LogOutputChannel, type QuickPickItem, window, workspace } from "vscode";
+import { commands, type Disposable, type ExtensionContext, type LogOutputChannel, type QuickPickItem, window, workspace } from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 
 import { createClient } from "./client";
 import { configuredServerPath, SECTION } from "./configuration";
+import { tellCursor } from "./cursor";
 import { findServer } from "./server";
 import { StatusItem } from "./status";
 
@@ -42,6 +43,7 @@ export async function deactivate(): Promise<void> {
 /** The server's life: at most one at a time, and one restart for all that were asked for meanwhile. */
 class Session {
   private client: LanguageClient | undefined;
+  private cursor: Disposable | undefined;
   private last: Promise<void> = Promise.resolve();
   private nextStart: Promise<void> | undefined;
 
@@ -72,12 +74,14 @@ class Session {
     this.status.show({ state: "starting", message: "The server is starting." });
     const path = await findServer(configuredServerPath());
     this.client = createClient(path, this.log, (status) => this.status.show(status));
+    this.cursor = tellCursor(this.client);
     await this.client.start();
   }
 
   private async dispose(): Promise<void> {
     const client = this.client;
     this.client = undefined;
+    this.cursor?.dispose();
     // A server that does not stop in time is killed by the client; there is nothing left to do about it.
     await client?.dispose().catch((error: unknown) => this.log.warn(String(error)));
   }

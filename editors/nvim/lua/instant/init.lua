@@ -64,11 +64,13 @@ end
 ---@param client vim.lsp.Client
 ---@param bufnr integer
 function M.follow(event, client, bufnr)
-  local view = M._view()
+  local view, cursor = M._view(), require('instant.cursor')
   if event == 'LspAttach' then
     view.attach(client, bufnr)
+    cursor.attach(client, bufnr)
   else
     view.detach(client, bufnr)
+    cursor.detach(bufnr)
   end
 end
 
