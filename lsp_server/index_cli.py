@@ -70,6 +70,9 @@ def _show(console: Console, indexer: Indexer, update: Update) -> None:
     counts = update.counts
     console.print(f"{counts.n_files:,} files, {counts.n_lines:,} lines, {counts.n_symbols:,} symbols")
     console.print(f"{update.n_parsed:,} files parsed, {update.n_removed:,} removed, in {update.seconds:.1f} s")
+    if update.n_refused:
+        reasons = ", ".join(f"{n:,} {reason}" for reason, n in update.n_refused.items())
+        console.print(f"Left out: {reasons}")
     console.print(f"Index: {escape(str(indexer.path))} ({update.n_bytes / 1e6:.1f} MB)")
 
 
@@ -80,6 +83,7 @@ def _outcome(indexer: Indexer, update: Update) -> dict[str, Any]:
         **update.counts._asdict(),
         "n_parsed": update.n_parsed,
         "n_removed": update.n_removed,
+        "n_refused": update.n_refused,
         "n_bytes": update.n_bytes,
         "seconds": round(update.seconds, 3),
     }

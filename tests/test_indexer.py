@@ -25,12 +25,12 @@ from context.codegraph.store_file import StoreError
 ENTRY = (sys.executable, "-P", "-m", "lsp_server", "index")
 
 
-CRASHING = """
-import os, sys
+ENDING = """
+import os, signal, sys
 sys.path[:] = sys.argv[1:]
 from context.codegraph import extract, parsing
 real = extract.extract
-extract.extract = lambda path, *rest: os._exit(1) if "fatal" in path else real(path, *rest)
+extract.extract = lambda path, *rest: {} if "fatal" in path else real(path, *rest)
 parsing.main()
 """
 
@@ -217,7 +217,8 @@ def test_what_was_refused_is_looked_at_once(project: Project) -> None:
     project.write("a.py", "first")
     (project.root / "binary.py").write_bytes(b"\0" * 100)
     (project.root / "credentials.py").write_text("KEY = 'hidden'\n")
-    assert project.update().counts.n_files == 1
+    first = project.update()
+    assert (first.counts.n_files, first.n_refused) == (1, {"binary": 1, "secret": 1})
     assert project.update().n_parsed == 0
     assert project.reader.paths() == ["a.py"]
     assert project.reader.rows("SELECT path, refused, length(digest) FROM files WHERE refused != ''") == [
@@ -273,13 +274,17 @@ def test_a_bug_that_one_file_brings_out_costs_no_other(
     assert project.update().n_parsed == 0
 
 
-def test_a_file_that_ends_its_process_costs_no_other(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As a crash in a grammar would; the processes are told to end at the name of the file."""
+@pytest.mark.parametrize("end", ["os._exit(1)", "signal.pause()"], ids=["crash", "hang"])
+def test_a_file_that_no_process_survives_costs_no_other(
+    project: Project, monkeypatch: pytest.MonkeyPatch, end: str
+) -> None:
+    """As a bug in a grammar would; the processes are told to end at the name of the file."""
     project.fill(60)
     project.write("package3/fatal.py", "fatal")
-    monkeypatch.setattr(parsing, "_START", CRASHING)
+    monkeypatch.setattr(parsing, "_START", ENDING.format(end))
+    monkeypatch.setattr(parsing, "_BATCH_TIMEOUT_S", 4.0)
     update = project.update()
-    assert (update.n_parsed, update.counts.n_files) == (61, 60)
+    assert (update.counts.n_files, update.n_refused) == (60, {"crashed": 1})
     (project.root / "package3/fatal.py").unlink()
     assert project.update().n_parsed == 0
     check_in_step(project)

@@ -211,6 +211,24 @@ def test_an_open_buffer_stands_in_place_of_its_file(workspace: Workspace) -> Non
     check_found(workspace.reader, CART_FACTS)
 
 
+def test_stored_chunks_of_open_buffers_take_nobodys_place(workspace: Workspace) -> None:
+    """The words around the cursor are most of all in the document itself."""
+    text = "compute_total(order)\n" * 200
+    workspace.put(FileFacts("open.py", "python", 200, chunks=tuple(Chunk(n, n + 1) for n in range(200))), text)
+    workspace.put(FileFacts("other.py", "python", 1, chunks=(Chunk(0, 1),)), "total(order)")
+    workspace.reader.overlay.put(FileFacts("open.py", "python", 0))
+    assert [found.path for found in Search(workspace.reader).find(["compute_total", "order"])] == ["other.py"]
+
+
+def test_the_file_at_the_cursor_can_be_left_out(workspace: Workspace) -> None:
+    workspace.put(CART_FACTS, CART)
+    workspace.put(CART_FACTS._replace(path="other.py"), CART)
+    search = Search(workspace.reader)
+    assert [found.path for found in search.find(["Cart"], without=["shop/cart.py"])] == ["other.py"]
+    workspace.reader.overlay.put(CART_FACTS, CART)
+    assert [found.path for found in search.find(["Cart"], without=["shop/cart.py"])] == ["other.py"]
+
+
 def test_a_buffer_is_found_before_there_is_a_store(tmp_path: Path) -> None:
     overlay = Overlay()
     overlay.put(CART_FACTS, CART)

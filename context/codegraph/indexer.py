@@ -40,11 +40,15 @@ class Progress(NamedTuple):
 
 
 class Update(NamedTuple):
-    """What an update did, and what the store holds after it. It is not complete if it was stopped."""
+    """What an update did, and what the store holds after it. It is not complete if it was stopped.
+
+    `n_refused` counts the files that were left out by what they hold, by reason.
+    """
 
     n_parsed: int
     n_removed: int
     counts: Counts
+    n_refused: dict[str, int]
     n_bytes: int
     seconds: float
     is_complete: bool
@@ -86,9 +90,9 @@ class Indexer:
             if is_locked:
                 n_parsed, n_removed = self._anew_if_corrupt(lambda: self._update(on_progress, stop))
         with Store(self.path) as store:
-            counts = store.counts()
+            counts, n_refused = store.counts(), store.refused()
         seconds = time.perf_counter() - started
-        return Update(n_parsed, n_removed, counts, self.path.stat().st_size, seconds, not stop())
+        return Update(n_parsed, n_removed, counts, n_refused, self.path.stat().st_size, seconds, not stop())
 
     def update_files(self, paths: Sequence[str]) -> int:
         """Reads these files again, which were saved, made or deleted; how many were parsed.

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -53,10 +54,10 @@ class Search:
         self._n_chunks = 1
         self._counted: list[tuple[str]] = []
 
-    def find(self, terms: Sequence[str], limit: int = 20) -> list[FoundChunk]:
+    def find(self, terms: Sequence[str], limit: int = 20, *, without: Collection[str] = ()) -> list[FoundChunk]:
         """Chunks that hold the rarer ones of these words, best first by BM25 over all of them.
 
-        A term may be any text: its words are taken, whole and in parts, as they were when the chunks were indexed.
+        None of the files `without` is looked at: the one at the cursor would be found before all others. A term may be any text: its words are taken, whole and in parts, as they were when the chunks were indexed.
         """
         self._refresh()
         words = list(dict.fromkeys(word for term in terms for word in words_of(term)))[:_MAX_QUERY_WORDS]
@@ -66,9 +67,9 @@ class Search:
         for word, chunks in places.items():
             for chunk in chunks:
                 weighed[chunk] = weighed.get(chunk, 0.0) + weights[word]
-        hidden = self._reader.overlay.files
-        best = sorted(weighed, key=lambda chunk: (-weighed[chunk], chunk))[: 2 * limit + len(hidden)]
-        hits = [*self._scored(best, weights), *self._scored_open(weights)]
+        shown = weighed.keys() - self._hidden(without)
+        best = sorted(shown, key=lambda chunk: (-weighed[chunk], chunk))[: 2 * limit]
+        hits = [*self._scored(best, weights), *self._scored_open(weights, without)]
         return sorted(hits, key=lambda hit: (-hit.score, hit.path, hit.line))[:limit]
 
     def _refresh(self) -> None:
@@ -91,16 +92,22 @@ class Search:
             n_places += len(places[word])
         return places
 
+    def _hidden(self, without: Collection[str]) -> set[int]:
+        """The stored chunks of these files, and those in whose place open buffers stand."""
+        paths = json.dumps([*self._reader.overlay.files, *without])
+        sql = "SELECT id FROM located_chunks WHERE path IN (SELECT value FROM json_each(?))"
+        return {chunk for (chunk,) in self._reader.rows(sql, paths)}
+
     def _scored(self, chunks: Sequence[int], weights: Mapping[str, float]) -> Iterator[FoundChunk]:
         sql = "SELECT path, line, end_line, words FROM located_chunks WHERE id IN (SELECT value FROM json_each(?))"
         for path, line, end_line, packed in self._reader.rows(sql, str(list(chunks))):
-            if path not in self._reader.overlay.files:
-                words = unpack(packed).split(" ")
-                counts = Counter([word for word in words if word in weights])
-                yield FoundChunk(path, line, end_line, _bm25(counts, len(words), weights))
+            words = unpack(packed).split(" ")
+            counts = Counter([word for word in words if word in weights])
+            yield FoundChunk(path, line, end_line, _bm25(counts, len(words), weights))
 
-    def _scored_open(self, weights: Mapping[str, float]) -> Iterator[FoundChunk]:
-        for path, open_file in self._reader.overlay.files.items():
+    def _scored_open(self, weights: Mapping[str, float], without: Collection[str]) -> Iterator[FoundChunk]:
+        for path in self._reader.overlay.files.keys() - set(without):
+            open_file = self._reader.overlay.files[path]
             for chunk, counts in zip(open_file.facts.chunks, open_file.counts, strict=True):
                 if (score := _bm25(counts, counts.total(), weights)) > 0:
                     yield FoundChunk(path, *chunk, score)

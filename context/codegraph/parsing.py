@@ -33,6 +33,7 @@ log = logging.getLogger(__name__)
 _LENGTH = struct.Struct(">I")
 _ROOT = str(Path(__file__).resolve().parents[2])
 _NICE = 10
+_BATCH_TIMEOUT_S = 60.0
 _START = "import sys; sys.path[:] = sys.argv[1:]; from context.codegraph.parsing import main; main()"
 _DATA_LANGUAGES = ("json", "yaml")
 
@@ -195,9 +196,15 @@ class _Worker:
             _write(self._process.stdin, self._root)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        _write(self._process.stdin, list(batch))
-        parsed: list[Change] = _read(self._process.stdout)
-        return parsed
+        # A parser that never comes to an end is ended, as one that crashes.
+        watch = threading.Timer(_BATCH_TIMEOUT_S, self._process.kill)
+        watch.start()
+        try:
+            _write(self._process.stdin, list(batch))
+            changes: list[Change] = _read(self._process.stdout)
+        finally:
+            watch.cancel()
+        return changes
 
 
 def _crashed(root: Root, task: Task) -> Change:

@@ -52,7 +52,7 @@ class OpenFile:
         known = before.counted if before else {}
         texts = [self.text(*chunk) for chunk in facts.chunks]
         self.counts = [known.get(text) or Counter(words_of(text)) for text in texts]
-        self.counted = dict(zip(texts, self.counts, strict=True))
+        self.counted: dict[str, Counter[str]] = dict(zip(texts, self.counts, strict=True))
 
     def text(self, line: int, end_line: int) -> str:
         """Whole lines, each with its line break."""

@@ -130,6 +130,12 @@ class Store:
             (symbols,) = self._connection.execute("SELECT count(*) FROM symbols")
             return Counts(*files, *symbols)
 
+    def refused(self) -> dict[str, int]:
+        """How many files were left out for what reason."""
+        with guarded():
+            sql = "SELECT refused, count(*) FROM files WHERE refused != '' GROUP BY refused ORDER BY refused"
+            return dict(self._connection.execute(sql).fetchall())
+
     def settle(self) -> None:
         """After many changes: counts common words, joins the lexicon's parts, gives the write-ahead log's room back.
 
