@@ -57,7 +57,8 @@ class Search:
     def find(self, terms: Sequence[str], limit: int = 20, *, without: Collection[str] = ()) -> list[FoundChunk]:
         """Chunks that hold the rarer ones of these words, best first by BM25 over all of them.
 
-        None of the files `without` is looked at: the one at the cursor would be found before all others. A term may be any text: its words are taken, whole and in parts, as they were when the chunks were indexed.
+        None of the files `without` is looked at: the one at the cursor would be found before all others.
+        A term may be any text: its words are taken, whole and in parts, as they were when the chunks were indexed.
         """
         self._refresh()
         words = list(dict.fromkeys(word for term in terms for word in words_of(term)))[:_MAX_QUERY_WORDS]
