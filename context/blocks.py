@@ -7,6 +7,7 @@ Must not know grammars, snapshots or windows: it sees one stretch of text and an
 from __future__ import annotations
 
 import re
+from collections import deque
 from dataclasses import dataclass
 from functools import cache
 from typing import Literal
@@ -19,6 +20,7 @@ _MAX_HEADER_LINES = 40
 _TAB_WIDTH = 4
 _NOT_BREAKS = re.compile(r"[^\r\n]+")
 _CODE = re.compile(r"\S")
+_ESCAPED = re.compile(r"\\[\s\S]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,18 @@ def mask(text: str, offset: int, language: Language | None, *, keeps_docstrings:
     return Masked("".join(pieces), in_comment, in_string, start if open_mark else -1, open_mark)
 
 
+def open_string(text: str, language: Language | None) -> tuple[int, str] | None:
+    """Where the string begins that is open at the end of `text`, and the quotes that end it; None if there is none."""
+    token = next(iter(deque(_lexer(language).finditer(text), maxlen=1)), None)
+    if token is None or token.end() < len(text):
+        return None
+    literal = token.group()
+    quote = next((quote for quote in _quotes(language) if literal.startswith(quote)), None)
+    if quote is None or _ESCAPED.sub("", literal[len(quote) :]).endswith(quote):
+        return None
+    return token.start(), quote
+
+
 def empty_body(code: str, offset: int, language: Language | None) -> EmptyBody | None:
     """The empty body that `offset`, in a masked `code`, stands in; None where there is none, or in mid-line."""
     style = language.blocks if language else "braces"
@@ -132,8 +146,12 @@ def _lexer(language: Language | None) -> re.Pattern[str]:
         alternatives.append(r"\#(?!\[)[^\r\n]*")
     if language and language.name == "rust":
         alternatives.append(r"'(?:\\[^'\r\n]+|[^\\'\r\n])'")
-    alternatives += map(_string, language.quotes if language else ('"', "'", "`"))
+    alternatives += map(_string, _quotes(language))
     return re.compile("|".join(alternatives) or r"(?!)")
+
+
+def _quotes(language: Language | None) -> tuple[str, ...]:
+    return language.quotes if language else ('"', "'", "`")
 
 
 def _string(quote: str) -> str:

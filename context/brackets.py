@@ -6,7 +6,7 @@ import re
 
 from context.languages import Language
 
-_CLOSERS = {"(": ")", "[": "]", "{": "}"}
+CLOSERS = {"(": ")", "[": "]", "{": "}"}
 _BRACKET = re.compile(r"[()\[\]{}]")
 _INDENT = re.compile(r"[ \t]*")
 
@@ -18,7 +18,7 @@ def owed(code: str, offset: int, language: Language | None, *, is_cut: bool = Fa
     be a block, those around it. A closing bracket that begins its line further left than the line of an opening
     one does not close that. Where `code` `is_cut` off below, one that all its rest stands deeper than is closed there.
     """
-    opened = _left_open(code, 0, offset)
+    opened = left_open(code, 0, offset)
     closer = _first_unmatched_closer(code, offset)
     shallowest = _shallowest_below(code, offset) if is_cut and closer is None else -1
     line_start, _ = _line(code, offset)
@@ -38,30 +38,30 @@ def owed(code: str, offset: int, language: Language | None, *, is_cut: bool = Fa
 
 def closing(code: str, offset: int, n_owed: int) -> str:
     """What closes the brackets that are open at the end of a masked `code`, not the innermost `n_owed` at `offset`."""
-    opened = _left_open(code, 0, offset)
+    opened = left_open(code, 0, offset)
     kept = opened[: len(opened) - n_owed]
     start = _after_stray_closer(code, offset, kept)
-    return "".join(_CLOSERS[code[at]] for at in reversed(_left_open(code, start, len(code), kept)))
+    return "".join(CLOSERS[code[at]] for at in reversed(left_open(code, start, len(code), kept)))
 
 
 def first_left_open(code: str, start: int) -> int:
     """Where the first round or square bracket is opened from `start` on that a masked `code` never closes, or -1."""
-    return next((at for at in _left_open(code, start, len(code)) if code[at] != "{"), -1)
+    return next((at for at in left_open(code, start, len(code)) if code[at] != "{"), -1)
 
 
-def _left_open(code: str, start: int, end: int, opened: list[int] | None = None) -> list[int]:
+def left_open(code: str, start: int, end: int, opened: list[int] | None = None) -> list[int]:
     """Where the brackets are that stand open at `end`, outermost first; `opened` are those that do at `start`.
 
     A closing one closes all that was opened within its pair, and one without a partner is passed over.
     """
     opened = list(opened or ())
     for found in _BRACKET.finditer(code, start, end):
-        if found.group() in _CLOSERS:
+        if found.group() in CLOSERS:
             opened.append(found.start())
-        elif opened and _CLOSERS[code[opened[-1]]] == found.group():
+        elif opened and CLOSERS[code[opened[-1]]] == found.group():
             opened.pop()
         else:
-            pairs = [i for i, at in enumerate(opened) if _CLOSERS[code[at]] == found.group()]
+            pairs = [i for i, at in enumerate(opened) if CLOSERS[code[at]] == found.group()]
             del opened[pairs[-1] if pairs else len(opened) :]
     return opened
 
@@ -69,7 +69,7 @@ def _left_open(code: str, start: int, end: int, opened: list[int] | None = None)
 def _first_unmatched_closer(code: str, offset: int) -> int | None:
     depth = 0
     for found in _BRACKET.finditer(code, offset):
-        depth += 1 if found.group() in _CLOSERS else -1
+        depth += 1 if found.group() in CLOSERS else -1
         if depth < 0:
             return found.start()
     return None
@@ -93,7 +93,7 @@ def _shallowest_below(code: str, offset: int) -> int:
 
 def _closes(code: str, closer: int, opener: int) -> bool:
     """Whether the closing bracket at `closer` can be that of the opening one at `opener`."""
-    if _CLOSERS[code[opener]] != code[closer]:
+    if CLOSERS[code[opener]] != code[closer]:
         return False
     closer_line, closer_width = _line(code, closer)
     begins_its_line = not code[closer_line:closer].strip()

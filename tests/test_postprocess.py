@@ -277,7 +277,6 @@ def test_in_mid_line_the_line_is_not_left(language: str, text: str, raw: str) ->
         ("typescript", "function f() {\n  ├┤\n  return 1;\n}\n", "if (a) {\n" + "    g();\n" * 2),
         ("typescript", "function f() {\n  const x = ├a┤;\n}\n", "a)"),
         ("java", "class A {\n  void f() {\n    int x = ├g┤;\n  }\n}\n", "g("),
-        ("python", "x = ├foo┤\ny = 1\n", "foo(a, b"),
         ("python", "def f():\n    ├x = 1┤\n", "x = 1\n    y = (2\n"),
         ("go", "package a\n\nfunc f() {\n\tx := ├1┤\n}\n", "1)\n"),
         ("rust", "fn f() {\n    ├g();┤\n}\n", "g();\n    h(\n"),
