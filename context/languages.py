@@ -33,8 +33,8 @@ class Language:
     function: str = "language"
     fragment: str = ""
     blocks: BlockStyle = "braces"
-    line_comment: str | None = None
-    block_comment: tuple[str, str] | None = None
+    line_comment: str | None = "//"
+    block_comment: tuple[str, str] | None = ("/*", "*/")
     quotes: tuple[str, ...] = ('"', "'")
     scopes: Mapping[str, ScopeKind] = field(default_factory=dict, hash=False)
     imports: str = ""
@@ -74,7 +74,6 @@ def _scopes(*, function: str = "", classes: str = "", module: str = "") -> dict[
     return {pattern.strip(): kind for kind, patterns in kinds.items() for pattern in patterns.split(",") if pattern}
 
 
-_C_BLOCK = ("/*", "*/")
 _C_SCOPES = "struct_specifier body: (_), union_specifier body: (_), enum_specifier body: (_)"
 _JS_FUNCTIONS = (
     "function_declaration, generator_function_declaration, function_expression, generator_function,"
@@ -94,37 +93,39 @@ LANGUAGES: tuple[Language, ...] = (
         (".py", ".pyi", ".pyw", "sconstruct", "sconscript"),
         blocks="colon",
         line_comment="#",
+        block_comment=None,
         quotes=('"""', "'''", '"', "'"),
         scopes=_scopes(function="function_definition", classes="class_definition"),
         imports="[(import_statement) (import_from_statement) (future_import_statement)] @import",
         interpolations=("interpolation",),
-        queries=("python",),
     ),
     Language(
         "javascript",
         "tree_sitter_javascript",
         (".js", ".mjs", ".cjs", ".jsx"),
         aliases=("javascriptreact", "jsx"),
-        line_comment="//",
-        block_comment=_C_BLOCK,
         quotes=("`", '"', "'"),
         scopes=_scopes(function=_JS_FUNCTIONS, classes="class_declaration, class"),
         imports="(import_statement) @import",
         strings=_JS_STRINGS,
         interpolations=("template_substitution",),
+        queries=("ecmascript", "javascript", "jsx"),
+        member_marks=("?.",),
+        name_chars="$#",
     ),
     Language(
         "typescript",
         "tree_sitter_typescript",
         (".ts", ".mts", ".cts"),
         function="language_typescript",
-        line_comment="//",
-        block_comment=_C_BLOCK,
         quotes=("`", '"', "'"),
         scopes=_TS_SCOPES,
         imports="(import_statement) @import",
         strings=_JS_STRINGS,
         interpolations=("template_substitution",),
+        queries=("ecmascript", "typescript"),
+        member_marks=("?.",),
+        name_chars="$#",
     ),
     Language(
         "typescriptreact",
@@ -132,20 +133,19 @@ LANGUAGES: tuple[Language, ...] = (
         (".tsx",),
         aliases=("tsx",),
         function="language_tsx",
-        line_comment="//",
-        block_comment=_C_BLOCK,
         quotes=("`", '"', "'"),
         scopes=_TS_SCOPES,
         imports="(import_statement) @import",
         strings=_JS_STRINGS,
         interpolations=("template_substitution",),
+        queries=("ecmascript", "typescript", "jsx"),
+        member_marks=("?.",),
+        name_chars="$#",
     ),
     Language(
         "go",
         "tree_sitter_go",
         (".go",),
-        line_comment="//",
-        block_comment=_C_BLOCK,
         quotes=("`", '"', "'"),
         scopes=_scopes(function="function_declaration, method_declaration, func_literal", classes="type_spec"),
         imports="(import_declaration) @import",
@@ -155,8 +155,6 @@ LANGUAGES: tuple[Language, ...] = (
         "rust",
         "tree_sitter_rust",
         (".rs",),
-        line_comment="//",
-        block_comment=_C_BLOCK,
         quotes=('"',),
         scopes=_scopes(
             function="function_item, closure_expression, macro_definition",
@@ -166,13 +164,12 @@ LANGUAGES: tuple[Language, ...] = (
         imports="[(use_declaration) (extern_crate_declaration)] @import",
         comments=("line_comment", "block_comment"),
         strings=("string_literal", "raw_string_literal", "char_literal"),
+        member_marks=("::",),
     ),
     Language(
         "java",
         "tree_sitter_java",
         (".java",),
-        line_comment="//",
-        block_comment=_C_BLOCK,
         quotes=('"""', '"', "'"),
         scopes=_scopes(
             function="method_declaration, constructor_declaration, compact_constructor_declaration, lambda_expression",
@@ -183,24 +180,23 @@ LANGUAGES: tuple[Language, ...] = (
         comments=("line_comment", "block_comment"),
         strings=("string_literal", "character_literal"),
         interpolations=("string_interpolation",),
+        member_marks=("::",),
+        name_chars="$",
     ),
     Language(
         "c",
         "tree_sitter_c",
         (".c", ".h"),
-        line_comment="//",
-        block_comment=_C_BLOCK,
         scopes=_scopes(function="function_definition", classes=_C_SCOPES),
         imports="(preproc_include) @import",
         strings=("string_literal", "char_literal", "system_lib_string"),
+        member_marks=("->",),
     ),
     Language(
         "cpp",
         "tree_sitter_cpp",
         (".cpp", ".cc", ".cxx", ".hpp", ".hh", ".hxx", ".h++", ".c++", ".ipp", ".cu", ".cuh"),
         aliases=("cuda-cpp", "c++"),
-        line_comment="//",
-        block_comment=_C_BLOCK,
         scopes=_scopes(
             function="function_definition, lambda_expression",
             classes=_C_SCOPES + ", class_specifier body: (_)",
@@ -208,14 +204,14 @@ LANGUAGES: tuple[Language, ...] = (
         ),
         imports="[(preproc_include) (using_declaration)] @import",
         strings=("string_literal", "raw_string_literal", "char_literal", "system_lib_string"),
+        queries=("c", "cpp"),
+        member_marks=("::", "->"),
     ),
     Language(
         "csharp",
         "tree_sitter_c_sharp",
         (".cs", ".csx"),
         aliases=("cs", "c#"),
-        line_comment="//",
-        block_comment=_C_BLOCK,
         quotes=('"""', '"', "'"),
         scopes=_scopes(
             function="method_declaration, constructor_declaration, destructor_declaration, operator_declaration,"
@@ -232,6 +228,7 @@ LANGUAGES: tuple[Language, ...] = (
             "character_literal",
         ),
         interpolations=("interpolation",),
+        member_marks=("?.",),
     ),
     Language(
         "ruby",
@@ -248,6 +245,8 @@ LANGUAGES: tuple[Language, ...] = (
         imports='((call method: (identifier) @_name) @import (#match? @_name "^(require|require_relative|load)$"))',
         strings=("string", "heredoc_body", "regex", "subshell", "string_array"),
         interpolations=("interpolation",),
+        member_marks=("::", "&."),
+        name_chars="?!",
     ),
     Language(
         "php",
@@ -255,8 +254,6 @@ LANGUAGES: tuple[Language, ...] = (
         (".php", ".phtml", ".php5"),
         function="language_php",
         fragment="language_php_only",
-        line_comment="//",
-        block_comment=_C_BLOCK,
         scopes=_scopes(
             function="method_declaration, function_definition, anonymous_function, arrow_function",
             classes="class_declaration, interface_declaration, trait_declaration, enum_declaration",
@@ -265,13 +262,13 @@ LANGUAGES: tuple[Language, ...] = (
         imports="[(namespace_use_declaration) (require_expression) (require_once_expression)"
         " (include_expression) (include_once_expression)] @import",
         strings=("string", "encapsed_string", "heredoc", "nowdoc"),
+        member_marks=("?->", "->", "::", "\\"),
+        name_chars="$",
     ),
     Language(
         "kotlin",
         "tree_sitter_kotlin",
         (".kt", ".kts"),
-        line_comment="//",
-        block_comment=_C_BLOCK,
         quotes=('"""', '"', "'"),
         scopes=_scopes(
             function="function_declaration, anonymous_function, secondary_constructor, lambda_literal",
@@ -281,14 +278,13 @@ LANGUAGES: tuple[Language, ...] = (
         comments=("line_comment", "block_comment"),
         strings=("string_literal", "multiline_string_literal", "character_literal"),
         interpolations=("interpolation",),
+        member_marks=("?.", "!!.", "::"),
     ),
     Language(
         "scala",
         "tree_sitter_scala",
         (".scala", ".sc", ".sbt"),
         blocks="scala",
-        line_comment="//",
-        block_comment=_C_BLOCK,
         quotes=('"""', '"'),
         scopes=_scopes(
             function="function_definition, lambda_expression",
@@ -316,6 +312,7 @@ LANGUAGES: tuple[Language, ...] = (
         aliases=("bash", "sh", "zsh"),
         blocks="bash",
         line_comment="#",
+        block_comment=None,
         scopes=_scopes(function="function_definition"),
         imports='((command name: (command_name) @_name) @import (#match? @_name "^(source|[.])$"))',
         strings=("string", "raw_string", "heredoc_body", "ansi_c_string"),
@@ -328,7 +325,6 @@ LANGUAGES: tuple[Language, ...] = (
         aliases=("mysql", "pgsql", "postgres"),
         blocks="sql",
         line_comment="--",
-        block_comment=_C_BLOCK,
         scopes=_scopes(function="create_function"),
         comments=("comment", "marginalia"),
         strings=(),
@@ -338,6 +334,7 @@ LANGUAGES: tuple[Language, ...] = (
         "tree_sitter_html",
         (".html", ".htm", ".xhtml"),
         blocks="html",
+        line_comment=None,
         block_comment=("<!--", "-->"),
         quotes=(),
         strings=("quoted_attribute_value",),
@@ -346,7 +343,7 @@ LANGUAGES: tuple[Language, ...] = (
         "css",
         "tree_sitter_css",
         (".css",),
-        block_comment=_C_BLOCK,
+        line_comment=None,
         imports="(import_statement) @import",
         strings=("string_value",),
     ),
@@ -355,8 +352,6 @@ LANGUAGES: tuple[Language, ...] = (
         "tree_sitter_json",
         (".json", ".jsonc", ".webmanifest", ".ipynb"),
         aliases=("jsonc",),
-        line_comment="//",
-        block_comment=_C_BLOCK,
         quotes=('"',),
     ),
     Language(
@@ -366,6 +361,7 @@ LANGUAGES: tuple[Language, ...] = (
         aliases=("dockercompose",),
         blocks="yaml",
         line_comment="#",
+        block_comment=None,
         strings=("double_quote_scalar", "single_quote_scalar", "block_scalar"),
     ),
     Language(
@@ -374,6 +370,7 @@ LANGUAGES: tuple[Language, ...] = (
         (".toml", "cargo.lock", "poetry.lock", "uv.lock"),
         blocks="toml",
         line_comment="#",
+        block_comment=None,
         quotes=('"""', "'''", '"', "'"),
     ),
     Language(
@@ -381,6 +378,7 @@ LANGUAGES: tuple[Language, ...] = (
         "tree_sitter_markdown",
         (".md", ".markdown"),
         blocks="prose",
+        line_comment=None,
         block_comment=("<!--", "-->"),
         quotes=(),
         comments=(),

@@ -1,39 +1,55 @@
 """Which definition lies in which: owns the nesting of a file's symbols and what is local only; parses nothing.
 
-What a function binds is local and no symbol, but for classes. What the query found comes in, `Symbol`s go out.
+What a function binds is local and no symbol, but for classes and what they hold.
 """
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
 from typing import cast
 
+import tree_sitter
+
 from context.codegraph import wording
 from context.codegraph.facts import Symbol, SymbolKind
 from context.codegraph.source import Source
 
-_HOLDERS = ("class", "interface", "enum", "extension")
-_BINDINGS = ("variable", "constant", "field", "function")
-_RECEIVERS = ("self", "this", "cls")
-_EXPORTS = ("exports", "module.exports")
+_FUNCTIONS = ("function", "method", "scope")
+_HOLDERS = ("class", "interface", "enum", "extension", "type")
+_BINDINGS = ("variable", "constant", "function", "prototype")
+# Here no function lies in a function; where one seems to, an error before has hidden the end of the other.
+_FLAT = ("c", "cpp")
+_RECEIVERS = ("", "self", "this", "cls")
+_EXPORTS = ("", "exports")
+_SAYS_MORE = {"variable": 0, "field": 0, "typedef": 0, "interface": 20, "enum": 20}
+_EXPORT = re.compile(r"^\s*export\b", re.MULTILINE)
+_REQUIRE = re.compile(r"(?:await\s+import|require)\s*\([^()]*\)(?:\.\w+)*")
+_MAX_VALUE_BYTES = 80
 
 
 @dataclass(slots=True)
 class Found:
-    """What one match of the query is about; `body` is the byte where the body begins, -1 without one."""
+    """One match of the query that is no mere local name: its role, its bytes, its name and its other captures."""
 
     role: str
     start: int
     end: int
     name: str = ""
     name_start: int = 0
-    body: int = -1
-    type: str = ""
-    value: str = ""
-    owner: str = ""
+    captures: dict[str, list[tree_sitter.Node]] = field(default_factory=dict)
+
+    @property
+    def body(self) -> int:
+        """The byte where the body begins, -1 without one."""
+        return self.captures["body"][0].start_byte if "body" in self.captures else -1
+
+    def order(self) -> tuple[int, int, int]:
+        """By place; what lies around first, and of two of one place that which says more."""
+        return self.start, -self.end, -_SAYS_MORE.get(self.role, 10) - len(self.captures)
 
 
 @dataclass(slots=True, eq=False)
@@ -48,11 +64,14 @@ class Region:
     access: str = ""
     local_names: set[bytes] = field(default_factory=set)
     members: set[str] = field(default_factory=set)
+    _hidden: frozenset[bytes] | None = None
 
-    @property
-    def is_function(self) -> bool:
-        """Whether what is bound here is local."""
-        return self.kind in ("function", "method", "scope")
+    def hidden(self) -> frozenset[bytes]:
+        """The names that are local here; asked for when all are known."""
+        if self._hidden is None:
+            around = self.parent.hidden() if self.parent else frozenset[bytes]()
+            self._hidden = around | self.local_names if self.local_names else around
+        return self._hidden
 
     def outward(self) -> Iterator[Region]:
         """The region itself and those around it."""
@@ -88,12 +107,14 @@ class Definitions:
         return self._cuts[bisect_right(self._cuts, byte, key=itemgetter(0)) - 1][1]
 
     def add_local(self, byte: int, name: bytes) -> None:
-        """A parameter or variable that is no symbol; binds its name in the region around."""
-        self.region_at(byte).local_names.add(name)
+        """A parameter or variable that is no symbol: the region around binds its name, unless that is the file."""
+        region = self.region_at(byte)
+        if region.kind != "module":
+            region.local_names.add(name)
 
     def _nest(self, found: Sequence[Found], inner: Region) -> None:
         named: set[int] = set()
-        for one in sorted(found, key=lambda one: (one.start, -one.end)):
+        for one in sorted(found, key=Found.order):
             inner = self._leave(inner, one.start)
             if one.name:
                 # A decorated definition holds the plain one, which its query finds once more.
@@ -113,61 +134,71 @@ class Definitions:
     def _take(self, one: Found, inner: Region) -> Region:
         """Puts one in its place; the region that goes on from there."""
         match one.role:
+            case "scope":
+                return self._enter(Region(inner.symbol, "scope", one.start, one.end, inner))
+            case "attribute":
+                self._add_attribute(one, inner)
+                return inner
             case "access":
-                inner.access = one.value
+                inner.access = self._text(one, "access").strip(" :")
                 return inner
             case "decorator":
                 self._decorate(one)
                 return inner
-            case "attribute":
-                self._add_attribute(one, inner)
-                return inner
-            case "scope":
-                return self._enter(Region(inner.symbol, "scope", one.start, one.end, inner))
-        return self._define(one, inner)
-
-    def _define(self, one: Found, inner: Region) -> Region:
         if inner.start == one.start and inner.end == one.end and inner.parent and inner.symbol >= 0:
             # One declaration of several names: they stand side by side.
-            self._define_in(one, inner.parent)
+            self._define(one, inner.parent)
             return inner
-        symbol = self._define_in(one, inner)
-        kind = self.symbols[symbol].kind if symbol != inner.symbol else "scope"
-        return self._enter(Region(symbol, kind, one.start, one.end, inner))
+        symbol = self._define(one, inner)
+        if one.role == "typedef":
+            # The struct that it names lies beside it, not in it.
+            return inner
+        if symbol == inner.symbol:
+            # What is local needs a region only where it binds names itself.
+            is_plain = one.role == "variable" or inner.kind not in _FUNCTIONS
+            return inner if is_plain else self._enter(Region(symbol, "scope", one.start, one.end, inner))
+        return self._enter(Region(symbol, self.symbols[symbol].kind, one.start, one.end, inner))
 
-    def _define_in(self, one: Found, inner: Region) -> int:
+    def _define(self, one: Found, inner: Region) -> int:
         """Adds the symbol, unless it is a local one; the index of the symbol that the code belongs to."""
-        if inner.is_function and one.role in _BINDINGS and not one.owner:
-            inner.local_names.add(one.name.encode())
+        if inner.kind in _FUNCTIONS:
+            if one.role == "function" and self._language in _FLAT:
+                inner = next(region for region in inner.outward() if region.kind not in _FUNCTIONS)
+            elif one.role in _BINDINGS and "owner" not in one.captures:
+                inner.local_names.add(one.name.encode())
+                return inner.symbol
+            elif one.role in ("property", "field") or "owner" in one.captures:
+                return inner.symbol
+        if one.role == "variable" and _REQUIRE.fullmatch(self._text(one, "value")):
             return inner.symbol
+        owner = wording.owner(self._text(one, "owner"))
         if one.role == "extension" and one.name in self._owners:
             return self._owners[one.name]
-        container = inner.symbol
-        if one.owner and one.owner not in _EXPORTS:
-            container = self._owner(one)
+        container = inner.symbol if owner in _EXPORTS else self._owner(owner, one)
         inner.members.add(one.name)
-        symbol = self._add(one, container, inner)
-        if self.symbols[symbol].kind in _HOLDERS or one.role in ("function", "type"):
+        symbol = self._add(one, container, inner, self._type(one))
+        if self.symbols[symbol].kind in (*_HOLDERS, "function"):
             self._owners.setdefault(one.name, symbol)
         return symbol
 
-    def _owner(self, one: Found) -> int:
+    def _owner(self, owner: str, one: Found) -> int:
         """The symbol of the type that `one` is a member of though it lies outside of it."""
-        if one.owner not in self._owners:
+        if owner not in self._owners:
             row = self._source.row(one.start)
-            self._owners[one.owner] = len(self.symbols)
-            self.symbols.append(Symbol(one.owner, "extension", -1, row, row, ""))
-        return self._owners[one.owner]
+            self._owners[owner] = len(self.symbols)
+            self.symbols.append(Symbol(owner, "extension", -1, row, row, ""))
+        return self._owners[owner]
 
-    def _add(self, one: Found, container: int, inner: Region) -> int:
+    def _add(self, one: Found, container: int, inner: Region, type_: str) -> int:
         source = self._source
         start = self._decorated_start(one)
-        first, last = wording.header_rows(source, start, one)
+        first, signature = wording.header(source, start, one)
         holder = self.symbols[container].kind if container >= 0 else "module"
-        signature = source.rows(first, last)
-        public = wording.is_public(one, source.code[start : one.name_start], self._language, holder, inner.access)
-        if holder == "module" and public and self._exported:
-            public = one.name in self._exported or signature.lstrip().startswith("export")
+        is_public = wording.is_public(
+            one.name, source.code[start : one.name_start], self._language, holder, inner.access
+        )
+        if holder == "module" and is_public and self._exported:
+            is_public = one.name in self._exported or _EXPORT.search(signature) is not None
         self.symbols.append(
             Symbol(
                 one.name,
@@ -176,16 +207,23 @@ class Definitions:
                 first,
                 source.row(max(one.start, one.end - 1)),
                 signature,
-                wording.doc(source, self._language, first, one),
-                one.type or wording.constructed(one.value),
-                public,
+                wording.doc(source, self._language, first, one.body),
+                type_,
+                is_public,
             )
         )
         return len(self.symbols) - 1
 
+    def _type(self, one: Found) -> str:
+        declared = self._text(one, "result")
+        return wording.bare_type(declared) if declared else wording.constructed(self._text(one, "value"))
+
+    def _text(self, one: Found, capture: str) -> str:
+        return self._source.text(one.captures[capture][0], _MAX_VALUE_BYTES) if capture in one.captures else ""
+
     def _enter(self, region: Region) -> Region:
-        if region.kind == "class" and self._language == "cpp":
-            region.access = wording.first_access(self._source, region.start)
+        if region.kind in _HOLDERS:
+            region.access = wording.first_access(self._source, self._language, region.start)
         self._cuts.append((region.start, region))
         return region
 
@@ -205,7 +243,7 @@ class Definitions:
 
     def _add_attribute(self, one: Found, inner: Region) -> None:
         """`self.total = 0` as a field of the class around, at its first place there."""
-        if one.owner not in _RECEIVERS:
+        if self._text(one, "owner") not in _RECEIVERS:
             return
         around = [region for region in inner.outward() if region.symbol >= 0]
         holder = next((region for region in around if region.kind in _HOLDERS), None)
@@ -213,16 +251,20 @@ class Definitions:
         if holder is None or one.name in holder.members:
             return
         holder.members.add(one.name)
-        if not one.type:
-            one.type = wording.parameter_type(self.symbols[inner.symbol].signature, one.value)
-        one.role = "field"
-        self._add(one, holder.symbol, inner)
+        signature = self.symbols[inner.symbol].signature
+        self._add(
+            one, holder.symbol, inner, self._type(one) or wording.parameter_type(signature, self._text(one, "value"))
+        )
 
 
 def _kind(one: Found, holder: str) -> SymbolKind:
-    if one.role == "function":
-        return "method" if holder in _HOLDERS or one.owner not in ("", *_EXPORTS) else "function"
-    if one.role in ("variable", "constant") and one.name.isupper():
+    if one.role in ("function", "prototype", "method", "property"):
+        return "function" if holder == "module" and one.role in ("function", "prototype") else "method"
+    if one.role == "attribute":
+        return "field"
+    if one.role == "typedef":
+        return "type"
+    if one.role in ("variable", "field") and one.name.isupper() and len(one.name) > 1:
         return "constant"
     if one.role == "variable" and holder in _HOLDERS:
         return "field"

@@ -5,22 +5,30 @@ No bytes make it raise. What is broken yields what its parser could still tell; 
 
 from __future__ import annotations
 
+import re
 import time
 
 import tree_sitter
 
 from context.codegraph import wording
 from context.codegraph.chunks import chunks
+from context.codegraph.declarators import declared
 from context.codegraph.definitions import Definitions, Found
 from context.codegraph.facts import Edge, FileFacts, Import
 from context.codegraph.grammar_query import Captures, GrammarQuery, grammar_query
 from context.codegraph.imports import imports
 from context.codegraph.source import Source
 from context.codegraph.uses import uses
+from context.codegraph.words import Words
 from context.languages import Language, find
 
 _DEADLINE_S = 2.0
-_MAX_VALUE_BYTES = 80
+# What a C header does not hold.
+_CPP = re.compile(rb"^\s*(?:namespace\b|template\s*<|class\s+\w|using\s|public:|private:)", re.MULTILINE)
+# A macro between `class` and the name, which the grammar takes for the name.
+_CLASS_MACRO = re.compile(rb"\b((?:class|struct)\s+)([A-Z][A-Z0-9_]+)(?=\s+\w+\s*(?:final\s*)?[:{])")
+_CONTROL = ("if", "else", "for", "while", "switch", "return", "do", "sizeof", "catch", "defined")
+_NAMELESS = ("scope", "access", "decorator")
 
 
 def extract(path: str, language: str, source: bytes, *, tree: tree_sitter.Tree | None = None) -> FileFacts:
@@ -30,17 +38,27 @@ def extract(path: str, language: str, source: bytes, *, tree: tree_sitter.Tree |
     """
     text = Source(source)
     stop_at = time.thread_time() + _DEADLINE_S
+    if language == "c" and path.endswith(".h") and _CPP.search(text.bytes):
+        language = "cpp"
     row, query = find(language), grammar_query(language)
-    tree = tree or (_parse(row, text.bytes, stop_at) if row and query else None)
-    if row is None or query is None or tree is None:
+    if row is None or query is None:
+        return FileFacts(path, language, text.n_lines, chunks=tuple(chunks(text, ())))
+    if tree is None or tree.language != row.grammar() or tree.root_node.end_byte > len(text.bytes):
+        tree = _parse(row, text.bytes, stop_at)
+    if tree is None:
         return FileFacts(path, language, text.n_lines, chunks=tuple(chunks(text, ())))
     reading = _Reading(text, row.name)
     reading.read(query, tree.root_node)
     definitions = Definitions(text, row.name, reading.found, frozenset(reading.exported))
+    imported = {(one.alias or one.name).encode() for one in reading.imports}
     for start, name in reading.locals:
-        definitions.add_local(start, name)
+        if name not in imported:
+            definitions.add_local(start, name)
+    # What the file itself defines or imports under a common word is meant where the word stands.
+    named = imported.union(symbol.name.encode() for symbol in definitions.symbols if symbol.container < 0)
+    words = Words(query.words.names - named, query.words.calls - named)
     inherits = reading.inherits(definitions)
-    edges = (*inherits, *uses(text, row, definitions, query.keywords, inherits))
+    edges = (*inherits, *uses(text, row, definitions, words, inherits))
     return FileFacts(
         path,
         language,
@@ -58,6 +76,8 @@ def _parse(language: Language, source: bytes, stop_at: float) -> tree_sitter.Tre
     The parser is a new one each time (1 us): after a stop, one that is used again would go on with the old text.
     """
     parser = tree_sitter.Parser(language.grammar())
+    if language.name == "cpp":
+        source = _CLASS_MACRO.sub(lambda match: match[1] + b" " * len(match[2]), source)
 
     def piece(byte: int, _: object) -> bytes:
         return source[byte : byte + 65_536]
@@ -72,7 +92,7 @@ def _parse(language: Language, source: bytes, stop_at: float) -> tree_sitter.Tre
 
 
 class _Reading:
-    """What the matches of a query say of a file, as text and bytes; no node outlives it."""
+    """What the matches of a query say of a file."""
 
     def __init__(self, source: Source, language: str) -> None:
         self.found: list[Found] = []
@@ -87,7 +107,7 @@ class _Reading:
         """Takes in every match."""
         source = self._source
         for role, captures in query.matches(root):
-            (node, *_) = captures[role]
+            node = captures[role][0]
             match role:
                 case "ignore":
                     source.ignore(node)
@@ -101,9 +121,6 @@ class _Reading:
                 case "local":
                     start = node.start_byte
                     self.locals.append((start, source.bytes[start : node.end_byte]))
-                case "access" | "decorator" | "scope":
-                    text = source.text(node, _MAX_VALUE_BYTES)
-                    self.found.append(Found(role, node.start_byte, node.end_byte, value=text))
                 case _:
                     self.found.append(self._definition(role, node, captures))
 
@@ -118,22 +135,18 @@ class _Reading:
         return list(edges.values())
 
     def _definition(self, role: str, node: tree_sitter.Node, captures: Captures) -> Found:
-        source = self._source
-        one = Found(role, node.start_byte, node.end_byte)
-        for capture, (at, *_) in captures.items():
-            match capture:
-                case "name":
-                    one.name, one.name_start = source.text(at), at.start_byte
-                    if role != "attribute":
-                        source.ignore(at)
-                case "body":
-                    one.body = at.start_byte
-                case "result":
-                    one.type = wording.bare_type(source.text(at))
-                case "value":
-                    one.value = source.bytes[at.start_byte : min(at.end_byte, at.start_byte + 80)].decode(
-                        "utf-8", "replace"
-                    )
-                case "owner":
-                    one.owner = wording.bare_type(source.text(at))
+        one = Found(role, node.start_byte, node.end_byte, captures=captures)
+        if "declarator" in captures:
+            name, is_function = declared(captures)
+            if is_function and role in ("variable", "field"):
+                one.role = "prototype"
+        else:
+            name = captures["name"][0] if "name" in captures else None
+        if name is not None:
+            one.name, one.name_start = wording.name(self._source.text(name), role), name.start_byte
+            if role != "attribute":
+                self._source.ignore(name, b"0")
+        if role not in _NAMELESS and (not one.name or one.name in _CONTROL):
+            # What broken code only seems to define.
+            one.role = "scope"
         return one

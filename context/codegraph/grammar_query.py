@@ -9,14 +9,17 @@ import re
 from collections.abc import Iterator
 from functools import cache
 from importlib import resources
+from importlib.resources.abc import Traversable
 
 import tree_sitter
 
+from context.codegraph.words import words_of
 from context.languages import Language, find
 
 ROLES = (
-    *("class", "interface", "enum", "type", "function", "field", "constant", "variable", "macro", "module"),
-    *("extension", "attribute", "scope", "local", "base", "import", "exported", "access", "ignore"),
+    *("class", "interface", "enum", "type", "function", "method", "field", "constant", "variable", "macro", "module"),
+    *("extension", "typedef", "attribute", "property", "scope", "access", "decorator"),
+    *("local", "base", "import", "exported", "ignore"),
 )
 _MAX_OPEN_MATCHES = 1024
 Captures = dict[str, list[tree_sitter.Node]]
@@ -26,13 +29,13 @@ class GrammarQuery:
     """The patterns of one language's query files, each with its role: the one capture of `ROLES` that it has."""
 
     def __init__(self, language: Language) -> None:
-        text = "\n".join(_read(name) for name in language.queries).encode()
+        text = "\n".join(_file(name).read_text(encoding="utf-8") for name in _names(language)).encode()
         self._query = query = tree_sitter.Query(language.grammar(), text.decode())
         self._roles = [
             _role(text[query.start_byte_for_pattern(at) : query.end_byte_for_pattern(at)])
             for at in range(query.pattern_count)
         ]
-        self.keywords = _keywords(language.grammar())
+        self.words = words_of(language)
 
     def matches(self, root: tree_sitter.Node) -> Iterator[tuple[str, Captures]]:
         """The role and the captures of each match.
@@ -48,7 +51,7 @@ class GrammarQuery:
 def grammar_query(language_id: str) -> GrammarQuery | None:
     """The query of a language, compiled at first use (milliseconds); None for one that has no query file."""
     language = find(language_id)
-    return GrammarQuery(language) if language and language.queries else None
+    return GrammarQuery(language) if language and all(_file(name).is_file() for name in _names(language)) else None
 
 
 def _role(pattern: bytes) -> str:
@@ -56,21 +59,9 @@ def _role(pattern: bytes) -> str:
     return role
 
 
-def _read(name: str) -> str:
-    return resources.files(__package__).joinpath("queries", f"{name}.scm").read_text(encoding="utf-8")
+def _names(language: Language) -> tuple[str, ...]:
+    return language.queries or (language.name,)
 
 
-def _keywords(grammar: tree_sitter.Language) -> frozenset[bytes]:
-    """Every word that the grammar spells out, and the literals that grammars make nodes of."""
-    kinds = (
-        grammar.node_kind_for_id(at) or ""
-        for at in range(grammar.node_kind_count)
-        if not grammar.node_kind_is_named(at)
-    )
-    return frozenset(kind.encode() for kind in (*kinds, *_LITERALS) if re.fullmatch(r"\w+", kind))
-
-
-_LITERALS = (
-    *("true", "false", "null", "nil", "none", "None", "True", "False", "undefined", "nullptr", "iota", "NULL"),
-    *("this", "self", "Self", "super", "cls"),
-)
+def _file(name: str) -> Traversable:
+    return resources.files(__package__).joinpath("queries", f"{name}.scm")

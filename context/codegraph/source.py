@@ -20,10 +20,10 @@ class Source:
         self._starts = list(accumulate((len(line) + 1 for line in self._lines), initial=0))
         self.n_lines = len(self._lines) - (not self._lines[-1])
 
-    def ignore(self, node: tree_sitter.Node) -> None:
-        """Blanks a node in `code`."""
+    def ignore(self, node: tree_sitter.Node, filler: bytes = b" ") -> None:
+        """Blanks a node in `code`; with the filler 0 it still stands for something there."""
         start, end = node.start_byte, node.end_byte
-        self.code[start:end] = b" " * (end - start)
+        self.code[start:end] = filler * (end - start)
 
     def row(self, byte: int) -> int:
         """The row that holds a byte."""

@@ -10,66 +10,89 @@ import re
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 
-from context.codegraph.definitions import Definitions, Region
+from context.codegraph.definitions import Definitions
 from context.codegraph.facts import Edge, EdgeKind
 from context.codegraph.source import Source
+from context.codegraph.words import Words
 from context.languages import Language
 
 _MIN_NAME_CHARS = 2
 _MAX_TRIES = 20
-_Hidden = frozenset[bytes] | set[bytes]
+# Where variables are marked, what is not marked is no variable, and a marked one is only good as a receiver.
+_VARIABLE_MARKS = {"php": "$"}
 _Named = tuple[EdgeKind, str, str]
 
 
 def uses(
-    source: Source, language: Language, definitions: Definitions, keywords: frozenset[bytes], inherits: Iterable[Edge]
+    source: Source, language: Language, definitions: Definitions, words: Words, inherits: Iterable[Edge]
 ) -> Iterator[Edge]:
-    """Every call and reference once per symbol, at its first row; without keywords, local names and single letters.
+    """Every call and reference once per symbol, at its first row; without `words`, local names and single letters.
 
     Nor is a base that `inherits` tells of told again.
     """
-    for mark in language.member_marks:
-        source.code = source.code.replace(mark.encode(), b" " * (len(mark) - 1) + b".")
-    chains = _chains(language.name_chars)
+    _mark_members(source, language)
+    chains, variable_mark = _chains(language.name_chars), _VARIABLE_MARKS.get(language.name, "")
+    rows = _Rows(source, language.name_chars)
     known: set[tuple[EdgeKind, int, str, str]] = {("references", *edge[1:4]) for edge in inherits}
-    hidden: dict[Region, _Hidden] = {}
     for start, end, region in definitions.stretches():
-        out = hidden[region] if region in hidden else _hide(region, hidden, keywords)
-        names: list[tuple[bytes, bytes]] = chains.findall(source.code, start, end)
+        symbol, hidden = region.symbol, region.hidden()
+        names: list[tuple[bytes, bytes]] = chains.findall(rows.code, start, end)
+        rows.at = start
         for chain, call in dict.fromkeys(names):
-            if chain in out:
+            if chain in (words.calls if call else words.names) or chain in hidden:
                 continue
             row = -1
-            for kind, name, receiver in _names(chain, bool(call)):
-                if not receiver and name.encode() in out:
+            for kind, name, receiver in _names(chain, call != b"", variable_mark):
+                use = (kind, symbol, name, receiver)
+                if use in known:
                     continue
-                use = (kind, region.symbol, name, receiver)
-                if use not in known:
-                    known.add(use)
-                    row = row if row >= 0 else source.row(_position(source.code, chain, start))
-                    yield Edge(*use, row)
+                if not receiver and kind == "references" and (name.encode() in words.names or name.encode() in hidden):
+                    continue
+                known.add(use)
+                row = row if row >= 0 else rows.find(chain)
+                yield Edge(*use, row)
+
+
+class _Rows:
+    """Finds the rows of chains that come in the order in which they first occur."""
+
+    def __init__(self, source: Source, name_chars: str) -> None:
+        self.code = bytes(source.code) + b" "
+        self.at = 0
+        self._source = source
+        self._in_name = [byte > 127 or chr(byte).isalnum() or chr(byte) in f"_.{name_chars}" for byte in range(256)]
+
+    def find(self, chain: bytes) -> int:
+        """The row of the next place where the chain itself stands, not a longer one that holds it."""
+        code, in_name, n_bytes = self.code, self._in_name, len(chain)
+        at = code.find(chain, self.at)
+        while at >= 0 and (in_name[code[at - 1]] or in_name[code[at + n_bytes]]):
+            at = code.find(chain, at + 1)
+        if at >= 0:
+            self.at = at
+        return self._source.row(self.at)
+
+
+def _mark_members(source: Source, language: Language) -> None:
+    """Makes a dot of every mark that stands before a member; what comes first in a path needs none."""
+    for mark in language.member_marks:
+        if mark == "\\":
+            source.code = bytearray(re.sub(rb"(?<![\w\x80-\xff])\\", b" ", source.code))
+        source.code = source.code.replace(mark.encode(), b" " * (len(mark) - 1) + b".")
 
 
 @cache
 def _chains(name_chars: str) -> re.Pattern[bytes]:
     """A chain of names joined by dots, with the dot it may follow, and what tells a call behind it."""
-    name = rb"[\w.\x80-\xff" + re.escape(name_chars).encode() + rb"]++"
+    within = rb"[\w.\x80-\xff" + re.escape(name_chars.replace("?!", "")).encode() + rb"]"
+    name = (rb"(?:" + within + rb"|(?<=\w)[?!](?![=?\w]))++") if "?!" in name_chars else within + rb"++"
     call = rb"(?=(!?\(|[ \t]++\(|[ .]{0,2}<[\w$\s,.:<>&\[\]|]{0,80}>[ \t]*+\()?)"
     return re.compile(rb"(" + name + rb"(?:\s++\." + name + rb")*+)" + call)
 
 
-def _hide(region: Region, hidden: dict[Region, _Hidden], keywords: frozenset[bytes]) -> _Hidden:
-    """The names that are no use of anything here; shared where a region adds none of its own."""
-    around: _Hidden = keywords
-    if region.parent:
-        around = hidden.get(region.parent) or _hide(region.parent, hidden, keywords)
-    hidden[region] = around | region.local_names if region.local_names else around
-    return hidden[region]
-
-
 @lru_cache(maxsize=16_384)
-def _names(chain: bytes, is_call: bool) -> tuple[_Named, ...]:
-    """Kind, name and receiver of each name of a chain; what comes last may be called."""
+def _names(chain: bytes, is_call: bool, variable_mark: str) -> tuple[_Named, ...]:
+    """Kind, name and receiver of each name of a chain; what comes last may be called, what is marked is a variable."""
     parts = b"".join(chain.split()).decode("utf-8", "replace").split(".")
     receiver = ""
     names: list[_Named] = []
@@ -78,22 +101,9 @@ def _names(chain: bytes, is_call: bool) -> tuple[_Named, ...]:
             # What follows one dot, or a number and a dot, is a member; two dots are a range or spread what follows.
             receiver = "?" if part or not at else ""
             continue
-        if len(part) >= _MIN_NAME_CHARS:
-            names.append(("calls" if is_call and at == len(parts) - 1 else "references", part, receiver))
+        name = part.removeprefix(variable_mark)
+        if (not variable_mark or name == part) and len(name) >= _MIN_NAME_CHARS:
+            names.append(("calls" if is_call and at == len(parts) - 1 else "references", name, receiver))
         if receiver != "?":
-            receiver = f"{receiver}.{part}" if receiver else part
+            receiver = f"{receiver}.{name}" if receiver else name
     return tuple(names)
-
-
-def _position(code: bytearray, chain: bytes, start: int) -> int:
-    """Where the chain itself begins from `start` on, not a longer one that holds it; nearly, if that takes long."""
-    at = code.find(chain, start)
-    for _ in range(_MAX_TRIES):
-        if at < 0 or not (_is_word(code, at - 1) or _is_word(code, at + len(chain))):
-            break
-        at = code.find(chain, at + 1)
-    return max(at, start)
-
-
-def _is_word(code: bytearray, at: int) -> bool:
-    return 0 <= at < len(code) and (code[at] > 127 or chr(code[at]).isalnum() or code[at] in b"_.")

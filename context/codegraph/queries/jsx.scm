@@ -1,0 +1,2 @@
+(jsx_text) @ignore
+(jsx_attribute (property_identifier) @ignore)
