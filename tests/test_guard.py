@@ -14,7 +14,7 @@ import pytest
 from scripted_endpoint import Reply, ScriptedEndpoint
 
 from lsp_server.endpoint import EndpointError
-from lsp_server.endpoint.guard import is_allowed, open_client
+from lsp_server.endpoint.guard import GuardedClient, is_allowed, open_client
 from lsp_server.settings import EndpointSettings
 
 
@@ -250,3 +250,66 @@ async def test_unusable_ca_file_is_told_plainly(content: str | None, tmp_path: P
         path.write_text(content)
     with pytest.raises(EndpointError, match=r"endpoint\.ca_file .*ca\.pem cannot be used"):
         await check_reached("https://127.0.0.1:9/v1", settings=EndpointSettings(ca_file=str(path)))
+
+
+async def leave_early(client: GuardedClient, url: str, endpoint: ScriptedEndpoint) -> None:
+    """Reads the beginning of an answer that never ends, and leaves it."""
+    endpoint.replies.append(Reply((" a",), fault="hang in the middle"))
+    n_left = endpoint.n_left
+    async with client.posting(f"{url}/completions", b'{"prompt":"","stream":true}', {}) as response:
+        assert response.status_code == 200
+        await anext(aiter(response.stream))  # type: ignore[arg-type]
+    await endpoint.left(n_left + 1)
+
+
+async def connected(endpoint: ScriptedEndpoint, n: int) -> None:
+    """Waits for the endpoint's `n`th connection."""
+    async with asyncio.timeout(10):
+        while endpoint.n_connections < n:
+            await asyncio.sleep(0.001)
+
+
+@pytest.mark.parametrize("with_tls", [False, True], ids=["plain", "tls"])
+async def test_an_answer_left_early_leaves_a_connection_for_the_next_request(with_tls: bool, certificate: Path) -> None:
+    async def lookup(host: str, port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    settings = EndpointSettings(ca_file=f"{certificate}.crt")
+    tls = tls_of(certificate) if with_tls else None
+    async with ScriptedEndpoint(tls=tls) as endpoint, open_client(settings, lookup=lookup) as client:
+        url = f"{'https' if with_tls else 'http'}://gpu.corp:{endpoint.port}/v1"
+        for n in range(1, 4):
+            await leave_early(client, url, endpoint)
+            await connected(endpoint, n + 1)
+        assert (await client.get(f"{url}/models")).status_code == 200
+        assert endpoint.n_connections == 4, "one for each answer that was left, and the one opened ahead"
+
+
+async def test_a_connection_opened_ahead_that_was_closed_meanwhile_is_not_used() -> None:
+    async with open_client(EndpointSettings()) as client:
+        async with ScriptedEndpoint() as endpoint:
+            await leave_early(client, endpoint.url, endpoint)
+            await connected(endpoint, 2)
+        with pytest.raises(EndpointError, match="no connection"):
+            await client.get(f"{endpoint.url}/models")
+        async with endpoint:
+            assert (await client.get(f"{endpoint.url}/models")).status_code == 200
+
+
+async def test_the_short_way_is_guarded_too() -> None:
+    async with open_client(EndpointSettings()) as client:
+        with pytest.raises(EndpointError, match=r"endpoint\.allowed_networks"):
+            async with client.posting("http://203.0.113.9/v1/completions", b"{}", {}):
+                pass
+
+
+async def test_the_short_way_follows_no_redirect_and_keeps_no_cookie() -> None:
+    async with ScriptedEndpoint() as elsewhere, ScriptedEndpoint() as endpoint:
+        headers = {"location": f"{elsewhere.url}/completions", "set-cookie": "track=1; Path=/"}
+        endpoint.reply = Reply(status=307, headers=headers)
+        async with open_client(EndpointSettings()) as client:
+            for _ in range(2):
+                async with client.posting(f"{endpoint.url}/completions", b'{"prompt":"secret"}', {}) as answer:
+                    assert answer.status_code == 307
+        assert elsewhere.n_connections == 0
+        assert ["cookie" in request.headers for request in endpoint.requests] == [False, False]

@@ -20,8 +20,6 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from dataclasses import replace
 from typing import Any
 
-import httpx2
-
 from context.secrets import Redactor
 from context.window import ContextWindow
 from lsp_server.endpoint import fim, wire
@@ -29,6 +27,7 @@ from lsp_server.endpoint.address import Address, Resolve
 from lsp_server.endpoint.answer import Answer, Cut, Deadlines, Timings, answering, restoring
 from lsp_server.endpoint.backoff import Backoff
 from lsp_server.endpoint.chat import Chat, Message, Unfenced, completion_messages, neutral
+from lsp_server.endpoint.guard import GuardedClient
 from lsp_server.endpoint.probe import Capabilities, completion_body, prefill_tokens_per_s, probe, usage_options
 from lsp_server.endpoint.status import EndpointError, State, Status
 from lsp_server.settings import TierSettings
@@ -63,7 +62,7 @@ class Endpoint:
         tier_name: str,
         tier: TierSettings,
         resolve: Resolve,
-        client: httpx2.AsyncClient,
+        client: GuardedClient,
         on_status: Callable[[Status], None] = lambda status: None,
         *,
         backoff: Backoff | None = None,

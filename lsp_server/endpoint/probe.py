@@ -11,12 +11,11 @@ import re
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
-import httpx2
-
 from context.window import ContextWindow
 from lsp_server.endpoint import faults, fim, wire
 from lsp_server.endpoint.address import Address
 from lsp_server.endpoint.answer import Deadlines, Timings, answering
+from lsp_server.endpoint.guard import GuardedClient
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.settings import TierSettings
 
@@ -45,7 +44,7 @@ class Capabilities:
     prefill_tokens_per_s: float | None = None
 
 
-async def probe(client: httpx2.AsyncClient, address: Address, tier: TierSettings) -> Capabilities:
+async def probe(client: GuardedClient, address: Address, tier: TierSettings) -> Capabilities:
     """Asks the endpoint; what the settings say is taken for granted. Raises EndpointError."""
     wire.check(address)
     entries = _entries(address, await wire.get_json(client, address, "/models"))
@@ -105,7 +104,7 @@ def usage_options(flavour: Flavour) -> dict[str, Any]:
 
 
 async def _candidates(
-    client: httpx2.AsyncClient, address: Address, able: Capabilities
+    client: GuardedClient, address: Address, able: Capabilities
 ) -> tuple[Flavour, list[fim.FimFormat]]:
     """Formats worth a try: those the tokenizer knows, else those the name hints at."""
     flavour, hinted = able.flavour, fim.by_name(able.model)
@@ -126,7 +125,7 @@ async def _candidates(
     return flavour, list(by_tokens.values()) or hinted
 
 
-async def _tokenize(client: httpx2.AsyncClient, address: Address, model: str, text: str) -> dict[str, Any] | None:
+async def _tokenize(client: GuardedClient, address: Address, model: str, text: str) -> dict[str, Any] | None:
     """The answer to one request that llama.cpp and vLLM both understand; None where there is no tokenizer."""
     body = {
         "model": model,
@@ -150,7 +149,7 @@ def _is_one_token_each(tokens: list[Any], special: tuple[str, ...]) -> bool:
 
 
 async def _fill_hole(
-    client: httpx2.AsyncClient, address: Address, able: Capabilities, form: fim.FimFormat, tier: TierSettings
+    client: GuardedClient, address: Address, able: Capabilities, form: fim.FimFormat, tier: TierSettings
 ) -> Timings | None:
     """Timings of a right answer; None for a wrong one and where there are no plain completions."""
     deadlines = Deadlines.starting_now(max(tier.first_token_ms, 5_000), max(tier.total_ms, 5_000))

@@ -11,6 +11,7 @@ import orjson
 
 from lsp_server.endpoint import faults, sse
 from lsp_server.endpoint.address import Address
+from lsp_server.endpoint.guard import GuardedClient
 from lsp_server.endpoint.status import EndpointError
 
 # A question about the endpoint, not to its model; completions have the tier's deadlines instead.
@@ -56,12 +57,11 @@ async def post_json(client: httpx2.AsyncClient, address: Address, url: str, body
 
 @asynccontextmanager
 async def completion_events(
-    client: httpx2.AsyncClient, address: Address, body: dict[str, Any]
+    client: GuardedClient, address: Address, body: dict[str, Any]
 ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
     """Events of a streamed completion. Leaving the block closes the connection, which stops the model."""
-    async with client.stream(
-        "POST", address.url + "/completions", content=orjson.dumps(body), headers=_headers(address)
-    ) as response:
+    url = address.url + "/completions"
+    async with client.posting(url, orjson.dumps(body), _headers(address)) as response:
         if response.status_code != 200:
             await response.aread()
             raise faults.of_response(address, response.status_code, response.headers, response.content)
