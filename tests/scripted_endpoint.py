@@ -96,6 +96,7 @@ class ScriptedEndpoint:
         self.n_connections = 0
         self.n_left = 0
         self._left = asyncio.Condition()
+        self._connected = asyncio.Condition()
         self._host, self._port, self._tls = host, port, tls
         self._server: asyncio.Server | None = None
         self._writers: set[asyncio.StreamWriter] = set()
@@ -141,12 +142,19 @@ class ScriptedEndpoint:
         async with asyncio.timeout(timeout_s), self._left:
             await self._left.wait_for(lambda: self.n_left >= n)
 
+    async def connected(self, n: int, timeout_s: float = 10) -> None:
+        """Waits until `n` connections have been opened in all."""
+        async with asyncio.timeout(timeout_s), self._connected:
+            await self._connected.wait_for(lambda: self.n_connections >= n)
+
     def of(self, path: str) -> list[Request]:
         """The requests to one path."""
         return [request for request in self.requests if request.path == path]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.n_connections += 1
+        async with self._connected:
+            self._connected.notify_all()
         self._writers.add(writer)
         if (task := asyncio.current_task()) is not None:
             self._serving.add(task)

@@ -262,13 +262,6 @@ async def leave_early(client: GuardedClient, url: str, endpoint: ScriptedEndpoin
     await endpoint.left(n_left + 1)
 
 
-async def connected(endpoint: ScriptedEndpoint, n: int) -> None:
-    """Waits for the endpoint's `n`th connection."""
-    async with asyncio.timeout(10):
-        while endpoint.n_connections < n:
-            await asyncio.sleep(0.001)
-
-
 @pytest.mark.parametrize("with_tls", [False, True], ids=["plain", "tls"])
 async def test_an_answer_left_early_leaves_a_connection_for_the_next_request(with_tls: bool, certificate: Path) -> None:
     async def lookup(host: str, port: int) -> list[str]:
@@ -280,7 +273,7 @@ async def test_an_answer_left_early_leaves_a_connection_for_the_next_request(wit
         url = f"{'https' if with_tls else 'http'}://gpu.corp:{endpoint.port}/v1"
         for n in range(1, 4):
             await leave_early(client, url, endpoint)
-            await connected(endpoint, n + 1)
+            await endpoint.connected(n + 1)
         assert (await client.get(f"{url}/models")).status_code == 200
         assert endpoint.n_connections == 4, "one for each answer that was left, and the one opened ahead"
 
@@ -289,7 +282,7 @@ async def test_a_connection_opened_ahead_that_was_closed_meanwhile_is_not_used()
     async with open_client(EndpointSettings()) as client:
         async with ScriptedEndpoint() as endpoint:
             await leave_early(client, endpoint.url, endpoint)
-            await connected(endpoint, 2)
+            await endpoint.connected(2)
         with pytest.raises(EndpointError, match="no connection"):
             await client.get(f"{endpoint.url}/models")
         async with endpoint:

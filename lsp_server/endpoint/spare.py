@@ -96,8 +96,11 @@ class _Spare(httpcore2.AsyncNetworkStream):
 
     @property
     def is_fresh(self) -> bool:
-        """Whether the other side will not have hung up; what it sent unasked would be its good-bye."""
-        is_closed = bool(self._stream.get_extra_info("is_readable"))
+        """Whether the other side will not have hung up.
+
+        What a plain connection sends unasked is its good-bye; over TLS it is session tickets, so there only age tells.
+        """
+        is_closed = self._tls is None and bool(self._stream.get_extra_info("is_readable"))
         return not is_closed and time.monotonic() - self._opened_s < MAX_AGE_S
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109
