@@ -209,6 +209,8 @@ class Asking:
             said.update(postprocess.release(raw, window.held_back, said.line))
             if postprocess.is_whole(said.text, question.snapshot, question.offset, question.trigger):
                 return
+        if answer.cut == "deadline":
+            said.update(postprocess.at_deadline(said.text))
 
     async def _gather(self, said: Said, question: Question, window: ContextWindow, answer: Answer) -> None:
         """Takes several answers side by side; the first is `said`, the others are remembered beside it."""
@@ -218,6 +220,8 @@ class Asking:
             texts = [postprocess.release(raw, window.held_back, said.line) for raw in raws]
             if all(postprocess.is_whole(t, question.snapshot, question.offset, question.trigger) for t in texts):
                 break
+        if answer.cut == "deadline":
+            texts = [postprocess.at_deadline(text) for text in texts]
         first, *others = texts or [""]
         for text in dict.fromkeys(others):
             if text != first:
