@@ -34,7 +34,7 @@ _CUT_TOKEN = re.compile(r"^(?=\D{0,80}\d)[\w+/=.~!@#$%^&*-]{8,512}")
 
 _NAME_ALONE = re.compile(r"^[\s-]{0,60}[\"']?[Nn]ame[\"']?\s?[:=]\s?[\"']?([\w.-]{2,80})[\"']?,?\s{0,20}$")
 _VALUE_ALONE = re.compile(r"^[\s-]{0,60}[\"']?[Vv]alue[\"']?\s?[:=]\s?([\"']?)([^\"'\n]{6,512})\1,?\s{0,20}$")
-_ALL_THE_SAME = re.compile(r"(.)\1{7}|(?i:x{4}|EXAMPLE|REDACTED|your[_-])|\*\*\*|\.\.\.|…")
+_ALL_THE_SAME = re.compile(r"(.)\1{7}|x{4}|X{4}|(?i:EXAMPLE|REDACTED|your[_-])|\*\*\*|\.\.\.|…")
 
 
 def read(state: State, line: str) -> tuple[list[Span], State]:

@@ -101,7 +101,7 @@ _VALUE = re.compile(
 _SURELY_RANDOM_CHARS = 32
 _PLACEHOLDER = re.compile(
     r"""(?ix)
-    REDACTED | EXAMPLE | xxx | \*\*\* | \.\.\. | … | 0000000 | 1234567890$ | ^(.)\1+$
+    REDACTED | EXAMPLE | x{4} | ^x{3} | x{3}$ | \*\*\* | \.\.\. | … | 0000000 | 1234567890$ | ^(.)\1+$
     | (?:your|insert|enter|put|add|replace|fill|change)[\w-]{0,6}[-_\s.]?
       (?:me|this|here|key|token|secret|pass|pwd|api|own|value|client|access|auth|account)
     | place.?holder | dummy | fake | sample | foobar | ^(?:todo|tbd|none|null|undefined|redacted|removed|hidden|masked)
@@ -127,7 +127,7 @@ _CODE = re.compile(
     r"^[A-Za-z_$][\w$]*(?:(?:\.|::|->|\?\.)[A-Za-z_$][\w$]*)*[!?]?$|^[-+*/%^!=.]|^0x[0-9A-Fa-f]{1,16}$|^[\d.]+$"
 )
 _PASSWORD_NAME = re.compile(r"(?i)(?:password|passwd|passphrase|pwd)[\d_]{0,3}$")
-_NUMBER = re.compile(r"^[A-Za-z]{4,}\d{3,}!?$")
+_NUMBER = re.compile(r"^[A-Za-z]{4,}\d{3,}\w{0,3}!?$")
 _UUID = re.compile(r"(?:^|:)[0-9A-Fa-f]{8}-(?:[0-9A-Fa-f]{4}-){3}[0-9A-Fa-f]{12}$")
 _LOWER_HEX = re.compile(r"^(?:sha\d+[-:])?[0-9a-f]+$")
 
@@ -241,7 +241,7 @@ def looks_random(value: str) -> bool:
     entropy = -sum(n / len(value) * log2(n / len(value)) for n in counts.values())
     if not any(char.isdigit() for char in value):
         return False
-    return changes / len(value) >= (0.22 if len(value) >= 16 else 0.25) and entropy >= min(3.0, log2(len(value)) - 0.8)
+    return changes / len(value) >= (0.2 if len(value) >= 16 else 0.25) and entropy >= min(2.8, log2(len(value)) - 1)
 
 
 _JOINT = 4

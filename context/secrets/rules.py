@@ -31,7 +31,7 @@ class Rule:
 
 
 RULES = (
-    Rule("AWS access key id", "(?:AKIA|ASIA|ABIA|ACCA)", "[A-Z0-9]{16}(?![A-Za-z0-9])"),
+    Rule("AWS access key id", "(?:AKIA|ASIA|ABIA|ACCA|A3T[A-Z0-9])", "[A-Z0-9]{16}(?![A-Za-z0-9])"),
     Rule("AWS MWS token", r"amzn\.mws\.", _UUID),
     Rule("AWS Bedrock key", "ABSK", "[A-Za-z0-9+/]{109,269}={0,2}"),
     Rule("Google API key", "AIza", r"[\w-]{35}"),
@@ -68,7 +68,7 @@ RULES = (
     Rule("xAI key", "xai-", f"{_ALNUM}{{60,90}}"),
     Rule("LangSmith key", "lsv2_(?:pt|sk)_", "[0-9a-f]{32}_[0-9a-f]{8,12}"),
     Rule("Pinecone key", "pcsk_", r"\w{40,90}"),
-    Rule("Telegram bot token", r"\d{8,10}:", r"[A-Za-z][\w-]{34}(?![\w-])", is_telling=False),
+    Rule("Telegram bot token", r"\d{8,10}:", r"[\w-]{35}(?![\w-])", is_telling=False),
     Rule("Discord bot token", r"[MNO][\w-]{23,27}\.", r"[\w-]{6,7}\.[\w-]{27,40}", is_telling=False),
     Rule("Discord webhook", r"discord(?:app)?\.com/api/webhooks/\d{10,25}/", r"([\w-]{50,90})"),
     Rule("Teams webhook", r"webhook\.office\.com/webhookb2/", r"([\w@/-]{60,250})"),

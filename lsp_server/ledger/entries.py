@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, fields
-from functools import cache
-from typing import Any, ClassVar, Literal, NewType, get_args
+from typing import ClassVar, Literal, NewType, get_args
 from urllib.parse import urlsplit
 
 Digest = NewType("Digest", str)
@@ -50,13 +49,13 @@ class Entry:
     kind: ClassVar[str] = ""
 
     def __post_init__(self) -> None:
-        for field, declared in _declared(type(self)):
+        for field, declared in _declared(self):
             if not _fits(declared, getattr(self, field)):
                 raise EntryError(f"{type(self).__name__}.{field} is not of type {declared}")
 
     def told(self) -> dict[str, str | int | None]:
         """Its fields by name, after its kind."""
-        return {"kind": self.kind, **{field: getattr(self, field) for field, _ in _declared(type(self))}}
+        return {"kind": self.kind, **{field: getattr(self, field) for field, _ in _declared(self)}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,9 +157,15 @@ def path(text: str) -> Path:
     return Path(re.sub(f"[{_OUT_OF_PATHS}]", "_", text)[:1024])
 
 
-@cache
-def _declared(kind: type[Any]) -> tuple[tuple[str, str], ...]:
-    return tuple((field.name, str(field.type)) for field in fields(kind))
+_DECLARED: dict[str, tuple[tuple[str, str], ...]] = {}
+
+
+def _declared(entry: Entry) -> tuple[tuple[str, str], ...]:
+    """Names and declared types of the fields, found out once for each kind."""
+    kind = type(entry).__name__
+    if kind not in _DECLARED:
+        _DECLARED[kind] = tuple((field.name, str(field.type)) for field in fields(entry))
+    return _DECLARED[kind]
 
 
 def _only(text: str, allowed: str) -> str:
