@@ -117,8 +117,9 @@ def _saved(root: Path, indexer: Indexer, reader: Reader) -> dict[str, str]:
 
     times = []
     for number, path in enumerate(saved):
-        with Path(root, path).open("a") as file:
-            file.write(f"\n\ndef new_function_{number}():\n    return {number}\n")
+        file = root / path
+        # At its start, since a piece of a file may end in the middle of a string.
+        file.write_bytes(f"def new_function_{number}():\n    return {number}\n\n\n".encode() + file.read_bytes())
         times.append(_time(save, (number, path)))
     return {"a saved file is found": _spread(times)}
 

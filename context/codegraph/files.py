@@ -83,6 +83,11 @@ def listing(root: str | os.PathLike[str], only: Sequence[str] | None = None) -> 
     return sorted({entry for entry in _listing_of(base, only) if entry.path in only and not is_left_out(entry.path)})
 
 
+def still_there(root: str | os.PathLike[str], paths: Sequence[str]) -> list[Entry]:
+    """Those of `paths`, all of which were listed once, that are such files still; git is not asked again."""
+    return sorted(_listed(os.path.realpath(root), paths, _MAX_NESTED))
+
+
 def is_home(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder is the user's home or holds it."""
     return _is_within(os.path.realpath(os.path.expanduser("~")), os.path.realpath(folder))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from context.codegraph.files import Entry, listing
+from context.codegraph.files import Entry, listing, still_there
 from context.codegraph.parsing import Root, Task, parse, parse_all, rules
 from context.codegraph.store import Change, Counts, Indexed, Stamp, Store
 from context.codegraph.store_file import StoreError, discard, guarded, store_path
@@ -157,22 +157,26 @@ class Indexer:
 
     def _again_if_changed(self, change: Change) -> Change:
         outcome = change.outcome
+        if outcome is None:
+            return change
         stamp = outcome.stamp if isinstance(outcome, Indexed) else outcome
         try:
             state = os.lstat(os.path.join(self.root.path, change.path))
         except OSError:
             return Change(change.path, None)
-        if stamp and (state.st_size, state.st_mtime_ns) == stamp[:2]:
+        if (state.st_size, state.st_mtime_ns) == stamp[:2]:
             return change
         return parse(self.root, Task(change.path, b""))
 
     def _update_files(self, paths: Sequence[str]) -> int:
-        listed = {entry.path for entry in listing(self.root.path, paths)}
         with Store(self.path) as store:
             known = {path: stamp for path in paths for path, stamp in store.stamps_of(path).items()}
-            store.write(Change(path, None) for path in known if path not in listed)
-            tasks = [Task(path, known[path].digest if path in known else b"") for path in sorted(listed)]
-            return self._store(store, [parse(self.root, task) for task in tasks])
+            new = [path for path in paths if path not in known]
+            entries = [*still_there(self.root.path, list(known)), *(listing(self.root.path, new) if new else ())]
+            tasks = [Task(path, known[path].digest if path in known else b"") for path, *_ in entries]
+            gone = known.keys() - {task.path for task in tasks}
+            changes = [*(parse(self.root, task) for task in tasks), *(Change(path, None) for path in sorted(gone))]
+            return self._store(store, changes)
 
     def _anew_if_corrupt(self, update: Callable[[], tuple[int, int]]) -> tuple[int, int]:
         try:
