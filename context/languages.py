@@ -63,6 +63,12 @@ def for_path(path: str) -> Language | None:
     return next((_BY_FILE[key] for key in [name, *endings] if key in _BY_FILE), None)
 
 
+def id_for_path(path: str) -> str | None:
+    """The languageId of a file by its name; of a contract too, for which no grammar can be installed."""
+    language = for_path(path)
+    return language.name if language else _CONTRACTS.get(posixpath.splitext(path)[1].lower())
+
+
 @cache
 def _load(module: str, function: str) -> tree_sitter.Language:
     return tree_sitter.Language(getattr(importlib.import_module(module), function)())
@@ -388,3 +394,4 @@ LANGUAGES: tuple[Language, ...] = (
 
 _BY_ID = {key: language for language in LANGUAGES for key in (language.name, *language.aliases)}
 _BY_FILE = {ending: language for language in LANGUAGES for ending in language.files}
+_CONTRACTS = {".proto": "proto", **dict.fromkeys((".graphql", ".graphqls", ".gql"), "graphql")}

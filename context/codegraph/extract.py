@@ -17,16 +17,16 @@ from context.codegraph.definitions import Definitions, Found
 from context.codegraph.facts import Edge, FileFacts, Import
 from context.codegraph.grammar_query import Captures, GrammarQuery, grammar_query
 from context.codegraph.imports import imports
+from context.codegraph.parse import parse
+from context.codegraph.schemas import schema
 from context.codegraph.source import Source
 from context.codegraph.uses import uses
 from context.codegraph.words import Words
-from context.languages import Language, find
+from context.languages import find
 
 _DEADLINE_S = 2.0
 # What a C header does not hold.
 _CPP = re.compile(rb"^\s*(?:namespace\b|template\s*<|class\s+\w|using\s|public:|private:)", re.MULTILINE)
-# A macro between `class` and the name, which the grammar takes for the name.
-_CLASS_MACRO = re.compile(rb"\b((?:class|struct)\s+)([A-Z][A-Z0-9_]+)(?=\s+\w+\s*(?:final\s*)?[:{])")
 _CONTROL = ("if", "else", "for", "while", "switch", "return", "do", "sizeof", "catch", "defined")
 _NAMELESS = ("scope", "access", "decorator")
 
@@ -40,11 +40,13 @@ def extract(path: str, language: str, source: bytes, *, tree: tree_sitter.Tree |
     stop_at = time.thread_time() + _DEADLINE_S
     if language == "c" and path.endswith(".h") and _CPP.search(text.bytes):
         language = "cpp"
+    if (contract := schema(path, language, text, stop_at)) is not None:
+        return contract
     row, query = find(language), grammar_query(language)
     if row is None or query is None:
         return FileFacts(path, language, text.n_lines, chunks=tuple(chunks(text, ())))
     if tree is None or tree.language != row.grammar() or tree.root_node.end_byte > len(text.bytes):
-        tree = _parse(row, text.bytes, stop_at)
+        tree = parse(row, text.bytes, stop_at)
     if tree is None:
         return FileFacts(path, language, text.n_lines, chunks=tuple(chunks(text, ())))
     reading = _Reading(text, row.name)
@@ -68,27 +70,6 @@ def extract(path: str, language: str, source: bytes, *, tree: tree_sitter.Tree |
         edges,
         tuple(chunks(text, definitions.symbols)),
     )
-
-
-def _parse(language: Language, source: bytes, stop_at: float) -> tree_sitter.Tree | None:
-    """The tree, or None past the deadline, which is only looked at where the source is a callback.
-
-    The parser is a new one each time (1 us): after a stop, one that is used again would go on with the old text.
-    """
-    parser = tree_sitter.Parser(language.grammar())
-    if language.name == "cpp":
-        source = _CLASS_MACRO.sub(lambda match: match[1] + b" " * len(match[2]), source)
-
-    def piece(byte: int, _: object) -> bytes:
-        return source[byte : byte + 65_536]
-
-    def is_late(_: int, has_error: bool) -> bool:
-        return time.thread_time() > stop_at
-
-    try:
-        return parser.parse(piece, progress_callback=is_late)
-    except ValueError:
-        return None
 
 
 class _Reading:

@@ -45,6 +45,11 @@ def doc(source: Source, language: str, first: int, body: int) -> str:
     """The first line of documentation: of the docstring at byte `body`, or of the comment above row `first`."""
     if language == "python":
         return _docstring(source, body) if body >= 0 else ""
+    return comment_above(source, first, language)
+
+
+def comment_above(source: Source, first: int, language: str = "") -> str:
+    """The first line of the comment that ends above row `first`, without its marks."""
     for above in range(_comment_start(source, language, first), first):
         match = _COMMENT_MARKS.match(source.line(above).decode("utf-8", "replace"))
         words = match.group(1).strip() if match else ""
@@ -64,14 +69,14 @@ def _docstring(source: Source, body: int) -> str:
 def _comment_start(source: Source, language: str, first: int) -> int:
     """The first row of the comment that ends right above row `first`; `first` without one."""
     found = find(language)
-    mark = (found.line_comment or "//").encode() if found else b"//"
+    marks = (b"//", b"#", b"--") if found is None else ((found.line_comment or "//").encode(),)
     row = first
     while row > 0 and (above := source.line(row - 1).strip()):
         if above.endswith(b"*/"):
             row -= 1
             while row > 0 and b"/*" not in source.line(row) and first - row < _MAX_COMMENT_ROWS:
                 row -= 1
-        elif above.startswith(mark) and not above.startswith(b"#["):
+        elif above.startswith(marks) and not above.startswith(b"#["):
             row -= 1
         else:
             break
