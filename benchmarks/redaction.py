@@ -23,7 +23,8 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from context.secrets import Redactor, is_refused
+from context.secrets import is_refused
+from context.secrets.redact import Redactor
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from made_up_secrets import Sown, leaks, sow

@@ -16,7 +16,7 @@ from made_up_secrets import ALNUM, BASE64, OWN_FORM, chars, leaks, sow
 from marks import CURSOR
 
 from context import ContextWindow, Snippet
-from context.secrets import Redactor, Restoring, restore
+from context.secrets.redact import Redactor, Restoring, restore
 
 KEY = b"a key for tests"
 PEM_LINES = [chars(BASE64, 64)(Random(n)) for n in range(5)]
@@ -320,7 +320,7 @@ def test_what_is_remembered_of_lines_is_bounded() -> None:
 
 
 ADVERSARIAL = """
-from context.secrets import Redactor
+from context.secrets.redact import Redactor
 pieces = ["a", "password ", "password=", "key:", "A", "1", "-", "_", ".", "eyJa.", "eyJaaaaaaaaaa.eyJ", "://",
           "a://b:", "Bearer ", "curl -u ", "'", '"', 'password: "', "\\\\n", "\\\\", "-----BEGIN PRIVATE KEY-----",
           "----- BEGIN A", "sk-", "ghp_", "REDACTED_", " ", "key ", " = ", "name: KEY\\n", "password\\n", "%(", "key=[",
