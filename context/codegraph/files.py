@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from context.languages import for_path
+from context.languages import id_for_path
 
 if TYPE_CHECKING:
     from pathspec import GitIgnoreSpec
@@ -95,8 +95,8 @@ def is_home(folder: str | os.PathLike[str]) -> bool:
 
 def language_of(path: str) -> str | None:
     """The language in which a file of this name is indexed, None if it is not."""
-    language = for_path(path)
-    return language.name if language and language.name not in _NOT_INDEXED else None
+    language = id_for_path(path)
+    return language if language not in _NOT_INDEXED else None
 
 
 def is_left_out(path: str) -> bool:
