@@ -1,8 +1,24 @@
-"""What must never be sent: files that are refused by name, and in `redact` the values taken out of other texts.
+"""What must never be sent: the face of the files refused by name and of the values redacted in other texts.
 
-Importing `redact` compiles its expressions, which the server's start need not wait for.
+The redaction is imported when it is first asked for: compiling its expressions is nothing the server's
+start should wait for.
 """
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
 
 from context.secrets.files import is_refused
 
-__all__ = ["is_refused"]
+if TYPE_CHECKING:
+    from context.secrets.redact import Redacted, RedactedWindow, Redactor, Restoring, restore
+
+__all__ = ["Redacted", "RedactedWindow", "Redactor", "Restoring", "is_refused", "restore"]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(name)
+    from context.secrets import redact  # noqa: PLC0415
+
+    return getattr(redact, name)
