@@ -443,9 +443,9 @@ async def test_letters_of_an_input_method_ask_for_nothing() -> None:
 
 
 async def test_at_the_total_deadline_whole_lines_are_kept() -> None:
-    slow = Reply((" total = 0\n", "    for n in items:\n", "        tot"), fault="hang in the middle")
+    slow = Reply((" total = 0\n", "    other = 1\n", "    tot"), fault="hang in the middle")
     async with typing(slow, total_ms=500) as typist:
-        assert await typist.shown("def add(items):\n    <|>\n") == "total = 0"
+        assert await typist.shown("def add(items):\n    <|>\n") == "total = 0\n    other = 1"
         await typist.endpoint.left(1)
 
 
