@@ -121,6 +121,14 @@ def opens_block(line: str, language: Language | None) -> bool:
     return _opens(line.rstrip(), language.blocks if language else "braces")
 
 
+def holds_elements(code: str, bracket: int) -> bool:
+    """Whether the opening bracket of a masked `code` holds values, and no block of statements or of members."""
+    if code[bracket] != "{":
+        return True
+    header = code[_header_start(code, _line_bounds(code, bracket)[0]) : bracket + 1]
+    return _kind(header) == "literal" or bool(re.search(r"\benum\b", header))
+
+
 def columns(line: str) -> int:
     """Columns of indentation, a tab being four."""
     return len(_indent(line).expandtabs(_TAB_WIDTH))

@@ -71,6 +71,15 @@ class Excerpt:
         """The brackets that stand open at the place and are never closed; see `brackets.owed`."""
         return brackets.owed(self.masked.code, len(self.before), self.language, is_cut=self.is_cut_below)
 
+    @cached_property
+    def is_among_elements(self) -> bool:
+        """Whether the place is in a list that was opened on a line above and is closed below."""
+        code, n_before = self.masked.code, len(self.before)
+        opened = brackets.left_open(code, 0, n_before)
+        closed = opened[: len(opened) - sum(map(len, self.owed))]
+        line = code.rfind("\n", 0, n_before) + 1
+        return bool(closed) and closed[-1] < line and blocks.holds_elements(code, closed[-1])
+
     def framed(self, text: str) -> str:
         """The excerpt with `text` put in, below the headers of the blocks around it, and with their ends."""
         head, n_after, tail = self._frame

@@ -74,6 +74,11 @@ def owed_brackets(snapshot: Snapshot, offset: int) -> tuple[str, str]:
     return _view(snapshot, offset).excerpt.owed
 
 
+def is_among_elements(snapshot: Snapshot, offset: int) -> bool:
+    """Whether `offset` is in a list of elements, of several lines, that the document closes."""
+    return _view(snapshot, offset).excerpt.is_among_elements
+
+
 def first_that_fits(snapshot: Snapshot, offset: int, candidates: Iterable[str]) -> str | None:
     """The first of `candidates` that adds no parse error where it is put in; None if all do.
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+import tree_sitter
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from marks import at_cursor, inserted
 
+from context import Snapshot
+from context.languages import Language, find
 from context.syntax import look
-from lsp_server.completion.postprocess import is_whole, refine, release
+from lsp_server.completion.postprocess import at_deadline, is_whole, refine, release
 from lsp_server.completion.trigger import Trigger, decide
 
 
@@ -124,6 +127,39 @@ def test_a_stream_is_left_as_soon_as_its_block_has_ended() -> None:
     pieces = ["return", " 1", "\n", "\n", "\n", "def", " g", "():", "\n"]
     so_far = [is_whole("".join(pieces[:n]), snapshot, offset, trigger) for n in range(1, len(pieces) + 1)]
     assert so_far == [False] * 8 + [True]
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        (" total = 0\n    for n in items:\n        tot", " total = 0\n    for n in items:"),
+        ("total = 0\n", "total = 0"),
+        ("total = ", ""),
+        ("total = sum(items)", ""),
+        ("", ""),
+        ("\n    tot", ""),
+        ("\n    total = 0\n    ret", "\n    total = 0"),
+        ("\n\n", ""),
+        ("foo(a,\n    b", "foo(a,"),
+        ("価格 = 1\n数", "価格 = 1"),
+    ],
+)
+def test_at_the_deadline_the_lines_that_are_whole_are_kept(text: str, kept: str) -> None:
+    assert at_deadline(text) == kept
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "raw"),
+    [
+        ("python", "def add(items):\n    ├total = 0┤\n", "total = 0\n    for n in items:\n        tot"),
+        ("python", "def add(items):\n    ├┤\n", "total = su"),
+        ("python", "x = ├foo┤\n", "foo(a,\n    b"),
+        ("python", "x = ├foo(a)┤\n", "foo(a)\ny"),
+        ("typescript", "function f() {\n  ├g();┤\n}\n", "g();\n  if (a) {\n    h();\n  } el"),
+    ],
+)
+def test_what_was_kept_at_the_deadline_is_shown_as_far_as_it_can_stand(language: str, text: str, raw: str) -> None:
+    check_shown(text, at_deadline(raw), language=language)
 
 
 # One statement to its end: `more` is what the model went on with.
@@ -245,6 +281,29 @@ def test_a_stream_is_left_as_soon_as_its_block_has_ended() -> None:
         ("lua", "local y = 1\n├if y then\n  f()\nend┤\nreturn y\n", "\ng()\n"),
         ("bash", "x=1\n├if true; then\n  echo a\nfi┤\necho b\n", "\necho c\n"),
         ("bash", "echo ├a \\\n  b┤\necho c\n", "\necho d\n"),
+        ("python", 'class A:\n    ├"""Says so."""┤\n\n    b: int\n', "\n    c: int\n"),
+        ("python", 'def f():\n    ├"""\n    Says so.\n    """┤\n    return 1\n', "\n    x = 1\n"),
+        ("python", 'class A:\n    """A ├source file."""┤\n\n    b: int\n', "\n    c: int\n"),
+        ("python", "x = {\n    'a': 1,\n    ├'b': 2,┤\n    'c': 3,\n}\n", "\n    'd': 4,\n"),
+        ("typescript", "const o = {\n  a: 1,\n  ├b: 2,┤\n  c: 3,\n};\n", "\n  d: 4,\n"),
+        ("typescript", "f(\n  a,\n  ├b,┤\n  c,\n);\n", "\n  d,\n"),
+        ("typescript", "function f() {\n  const a = ├1,\n    b = 2;┤\n}\n", "\n  g();\n"),
+        ("java", "enum A {\n    B,\n    ├C,┤\n    D\n}\n", "\n    E,\n"),
+        ("rust", "struct A {\n    b: ├Arc<C>,┤\n    d: E,\n}\n", "\n    f: G,\n"),
+        ("go", "package a\n\nvar x = T{\n\tA: 1,\n\t├B: 2,┤\n\tC: 3,\n}\n", "\n\tD: 4,\n"),
+        ("c", "enum a {\n    B,\n    ├C,┤\n    D,\n};\n", "\n    E,\n"),
+        (
+            "c",
+            "void f(void)\n{\n    ├if (a)\n        g();\n    else if (b)\n        h();"
+            "\n    else\n        i();┤\n    j();\n}\n",
+            "\n    k();\n",
+        ),
+        ("c", "static ├inline int\nf(int a)\n{\n    return a;\n}┤\n\nint b;\n", "\n\nint g(void);\n"),
+        ("c", "void f(void)\n{\n    ├for (;;)\n        g();┤\n    h();\n}\n", "\n    i();\n"),
+        ("cpp", "struct A {\n  A(├int b)\n      : c(b),\n        d(b)\n  { }┤\n\n  int e;\n};\n", "\n  int f;\n"),
+        ("cpp", "struct A {\n  A(├) :\n    c(1)\n  {}┤\n\n  int e;\n};\n", "\n  int f;\n"),
+        ("java", "class A {\n  int[] b = ├new int[]\n  {\n    1, 2\n  };┤\n  int c;\n}\n", "\n  int d;\n"),
+        ("java", "class A {\n  void f() {\n    ├if (b) g();\n    else h();┤\n    i();\n  }\n}\n", "\n    j();\n"),
         ("yaml", "a:\n  b: ├1┤\n  c: 2\n", "\n  d: 3\n"),
         ("no-such-language", "x = ├foo(a,\n  b)┤\n", "\ny = 2\n"),
     ],
@@ -347,6 +406,8 @@ def test_the_indentation_is_the_documents(language: str, text: str, raw: str) ->
         ("typescript", "f(() => {\n  ├a();┤\n});\n", "a();\n});\n"),
         ("java", "class A {\n  void f() {\n    System.out.├┤\n\n    System.out.println();\n  }\n}\n", "println();\n"),
         ("go", "package a\n\nfunc f() {\n\t├┤\n\tg(1)\n}\n", "g(1)\n}\n"),
+        ("python", "class A:\n    def f(self):\n        ├a = 1┤\n        return a\n", "a = 1\n        return a\n"),
+        ("typescript", "f(() => {\n    ├a();┤\n    b();\n});\n", "a();\n    b();\n});\n"),
         ("ruby", "def f\n  ├a┤\nend\n", "a\nend\n"),
         ("lua", "function f()\n  ├a()┤\nend\n", "a()\nend\n"),
         ("python", "価格 = 1\n├┤\n合計 = 価格 * 数量\n", "合計 = 価格 * 数量\n"),
@@ -375,9 +436,48 @@ def test_what_follows_is_not_said_again(language: str, text: str, raw: str) -> N
         ("python", "for a in b:\n    ├continue┤\n", "continue\n    print(a)\n"),
         ("typescript", "function f() {\n  ├throw new Error('x');┤\n}\n", "throw new Error('x');\n  g();\n}\n"),
         ("python", "def f():\n    ├return (\n        1\n    )┤\n", "return (\n        1\n    )\n"),
+        (
+            "java",
+            "class A {\n  int[] f()\n  {\n    ├return new int[]\n    {\n      1, 2\n    };┤\n  }\n}\n",
+            "return new int[]\n    {\n      1, 2\n    };\n    return b;\n  }\n",
+        ),
+        ("python", "def f(self):\n    ├self.count = count┤\n", "self.count = count\n    self.coun"),
+        ("python", "x = a.├┤\ny = 2\n", "\n# Generated by a tool\nimport b\n"),
     ],
 )
 def test_an_answer_that_goes_in_circles_or_into_prose_is_cut(language: str, text: str, raw: str) -> None:
+    check_shown(text, raw, language=language)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "raw"),
+    [
+        ("python", "x = ├foo(a, b)┤\ny = 1\n", "foo(a, b"),
+        ("python", "x = ├[f(1), {'a': 2}]┤\ny = 1\n", "[f(1), {'a': 2"),
+        ("typescript", "return ├get(`https://example.com/a?${b}&`)┤\n", "get(`https://example.com/a?${b}&"),
+        ("java", 'class A {\n  void f() {\n    ├g("a b");┤\n  }\n}\n', 'g("a b'),
+        ("java", "class A {\n  void f() {\n    ├g(h(1));┤\n  }\n}\n", "g(h(1"),
+        ("python", "foo(├[a]┤)\n", "[a"),
+    ],
+)
+def test_what_broke_off_within_its_line_is_closed(language: str, text: str, raw: str) -> None:
+    check_shown(text, raw, language=language)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "raw"),
+    [
+        ("python", "print('├hello┤')\n", "hello')\nprint('bye')\n"),
+        ("python", "x = Literal['├a┤'\ny = 1\n", "a']\ny = 1\n"),
+        ("python", "x = ['├a┤', 'c']\n", "a', 'b']\n"),
+        ("typescript", "import x from '├./src/app┤';\n", "./src/app';\nimport y from 'y';\n"),
+        ("typescript", "import x from ├'/src/app';┤\n", "'/src/app';\n"),
+        ("go", 'package a\n\nimport "├fmt┤"\n', 'fmt"\n'),
+        ("python", "合計 = 計算('├数量┤', 税)\n", "数量', 税)\n"),
+        ("python", "x = ├a┤  # 漢字\n", "a  # 漢字\n"),
+    ],
+)
+def test_a_string_ends_where_the_document_ends_it(language: str, text: str, raw: str) -> None:
     check_shown(text, raw, language=language)
 
 
@@ -419,6 +519,51 @@ def test_a_stream_is_read_no_further_than_its_statement(language: str, marked: s
     assert first == n_read
 
 
+WHOLE = {
+    "python": "import a\n\n\nclass A:\n    def f(self, b):\n        if b:\n            return g('x', [1])\n",
+    "typescript": "export class A {\n  f(b: string): void {\n    if (b) {\n      g(`x ${b}`, [1]);\n    }\n  }\n}\n",
+    "javascript": "const f = (a) => {\n  return a.map((b) => {\n    return { b: 'x' };\n  });\n};\n",
+    "go": 'package a\n\nfunc f(b int) error {\n\tif b > 0 {\n\t\treturn g("x", []int{1})\n\t}\n\treturn nil\n}\n',
+    "rust": 'fn f(b: Option<u8>) -> u8 {\n    match b {\n        Some(c) => g("x", [c]),\n    }\n}\n',
+    "java": 'class A {\n  int f(String b) {\n    if (b == null) {\n      g("x", b);\n    }\n    return 1;\n  }\n}\n',
+    "csharp": 'class A\n{\n    int F(string b)\n    {\n        var c = G("x", b);\n        return c;\n    }\n}\n',
+    "c": 'int f(char *b)\n{\n    if (!b)\n        return 0;\n    g("x", b[0]);\n    return 1;\n}\n',
+    "cpp": 'namespace a {\nclass B {\n  int f() const { return g("x"); }\n  std::vector<int> c;\n};\n}\n',
+    "ruby": "class A\n  def f(b)\n    b.each do |c|\n      g('x', [c])\n    end\n  end\nend\n",
+    "kotlin": 'class A {\n    fun f(b: Int): Int {\n        val c = g("x", b)\n        return c\n    }\n}\n',
+    "php": "<?php\nfunction f($b) {\n    if ($b) {\n        g('x', [$b]);\n    }\n    return 1;\n}\n",
+    "lua": "local function f(b)\n  if b then\n    g('x', { 1 })\n  end\n  return 1\nend\n",
+}
+MORE = [*"()[]{}:;,.'\"\n\t ", "\n    ", "if (a) {", "g(", "return 1", "def f():", "x = ", "// a", "漢", "`", "end"]
+
+
+def n_errors(language: Language, text: str) -> int:
+    """ERROR and MISSING nodes of the whole text, as an editor with the same grammar would mark them."""
+    pending, n = [tree_sitter.Parser(language.grammar()).parse(text.encode()).root_node], 0
+    while pending:
+        node = pending.pop()
+        n += node.is_error or node.is_missing
+        pending += [child for child in node.children if child.has_error]
+    return n
+
+
+@given(language=st.sampled_from(sorted(WHOLE)), places=st.data(), more=st.lists(st.sampled_from(MORE), max_size=6))
+@settings(max_examples=300, deadline=None)
+def test_nothing_that_is_shown_adds_a_parse_error(language: str, places: st.DataObject, more: list[str]) -> None:
+    whole = WHOLE[language]
+    start = places.draw(st.integers(0, len(whole)))
+    end = places.draw(st.integers(start, min(len(whole), start + 60)))
+    said = places.draw(st.integers(start, len(whole)))
+    snapshot = Snapshot("file:///a", "a", language, 1, whole[:start] + whole[end:])
+    trigger = decide(snapshot, start, look(snapshot, start), 12, is_invoked=True)
+    assert trigger is not None
+    shown = refine(whole[start:said] + "".join(more), snapshot, start, trigger) or ""
+    row = find(language)
+    assert row is not None
+    after = snapshot.text[:start] + shown + snapshot.text[start:]
+    assert n_errors(row, after) <= n_errors(row, snapshot.text)
+
+
 PIECES = [*"ab =+()[]{}:,.'\"\n\t ", "é", "漢", "😀", "return", "if "]
 CODE = st.lists(st.sampled_from(PIECES), max_size=60).map("".join)
 
@@ -429,6 +574,7 @@ def test_what_is_shown_is_stable_and_begins_what_the_model_said(before: str, aft
     trigger = decide(snapshot, offset, look(snapshot, offset), 12, is_invoked=True)
     assert trigger is not None
     shown = refine(raw, snapshot, offset, trigger)
+    assert refine(raw, snapshot, offset, trigger) == shown
     if shown is not None:
         assert shown.strip()
         assert shown == shown.rstrip()

@@ -53,6 +53,16 @@ def test_many_lines_only_where_a_body_is_missing(text: str, expected: str) -> No
         ("csharp", "if (a)\n{\n    B();\n}\nelse\n{\n    <|>\n}\n", "one"),
         ("java", "if (a) {\n  return;\n}\nif (b) {\n  <|>\n}\n", "one"),
         ("java", "a();\nif (b) {\n  <|>\n}\n", "many"),
+        ("java", "if (a) {\n  return;\n}\nc();\nif (b) {\n  <|>\n}\n", "one"),
+        ("java", "if (a) {\n  d();\n  return;\n}\nc();\nif (b) {\n  <|>\n}\n", "many"),
+        ("c", "for (;;) {\n    a();\n}\nfor (;;) {\n    <|>\n}\n", "one"),
+        ("c", "for (;;)\n{\n    a();\n    b();\n}\nfor (;;)\n{\n    <|>\n}\n", "many"),
+        ("c", "if (a) {\n    b();\n}\nfor (;;) {\n    <|>\n}\n", "many"),
+        ("python", "for a in b:\n    c()\nif d:\n    <|>\n", "many"),
+        ("python", "def f():\n    return 1\n\n\ndef g():\n    <|>\n", "many"),
+        ("python", "try:\n    a()\n    b()\nexcept E:\n    <|>\n", "one"),
+        ("typescript", "try {\n  a();\n  b();\n} catch (e) {\n  <|>\n}\n", "one"),
+        ("ruby", "begin\n  a\n  b\nrescue E\n  <|>\nend\n", "one"),
     ],
 )
 def test_every_language_has_its_own_openers(language: str, text: str, expected: str) -> None:

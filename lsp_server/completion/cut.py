@@ -10,7 +10,7 @@ from cachetools import LRUCache, cached
 from context import Snapshot, blocks
 from context.blocks import columns
 from context.languages import Language, find
-from context.syntax import owed_brackets
+from context.syntax import is_among_elements, owed_brackets
 from lsp_server.completion.trigger import Trigger
 
 CLOSING_LINE = re.compile(r"^\s*(?:[)\]}]+[;,)]*|end|done|fi|esac)\s*$")
@@ -28,7 +28,9 @@ _ENDS_IN_MARK = ("c", "cpp", "csharp", "java", "php")
 _ENDS_IN_WORD = re.compile(r"^(?!\s*#).*\w$")
 _ANNOTATION = re.compile(r"^\s*(?:@[\w.]+(?:\(.*\))?|#?\[\[?[\w(][^\]]*\]\]?|template\s*<.*>)$")
 _LEAVES = re.compile(r"^\s*(?:return|raise|throw|break|continue|goto)\b")
+_ENDS_UNFINISHED = re.compile(r"[(\[{,\\=+*/|&?:.-]\s*$")
 _HEADER_WITHOUT_BRACE = re.compile(r"^\s*\}?\s*(?:(?:else\s+)?(?:if|for|foreach|while)\b.*\)|else|do)$")
+_BRANCH_ON_ITS_LINE = re.compile(r"^\s*(?:else\s+)?if\b")
 _GOES_ON = re.compile(
     r"^\s*(?:\{(?!.*\{\s*$)|\.(?!\.)|\?\.|&&|\|\||=>|->|<<|>>|[?:+*|]\s|(?:instanceof|extends|implements|throws|where)\b)"
 )
@@ -41,6 +43,7 @@ class Around:
 
     `owed`: the brackets, innermost first, that the statement has opened before the cursor and that are never closed;
     `owed_around`: those of the blocks around it.
+    `is_among_elements`: whether what is written here is one element of a list, which ends with its comma.
     `indent_unit`: one step of indentation as the lines around have it, "" where none is indented.
     """
 
@@ -50,6 +53,7 @@ class Around:
     below: tuple[str, ...]
     owed: str
     owed_around: str
+    is_among_elements: bool
     indent_unit: str
     language: Language | None
     snapshot: Snapshot = field(repr=False, compare=False)  # held, so that no other one gets its id while this is kept
@@ -80,6 +84,8 @@ def around(snapshot: Snapshot, offset: int) -> Around:
         below=tuple(below),
         owed=owed,
         owed_around=owed_around,
+        is_among_elements=_is_listed(text[start:offset], [*above[-1:], *below[:1]])
+        or is_among_elements(snapshot, offset),
         indent_unit=_indent_unit([*above[1:], text[start:offset] + ".", *below]),
         language=find(snapshot.language),
         snapshot=snapshot,
@@ -136,6 +142,11 @@ def is_same_line(line: str, other: str) -> bool:
     return columns(line) == columns(other) or not CLOSING_LINE.match(line)
 
 
+def _is_listed(line: str, neighbours: list[str]) -> bool:
+    """Whether the line above or below stands at the same depth and ends in a comma."""
+    return any(other.rstrip().endswith(",") and columns(other) == columns(line) for other in neighbours)
+
+
 def _indent_unit(lines: list[str]) -> str:
     """A tab, or as many blanks as the shallowest of the indented lines has; "" where some have this and some that."""
     blanks = [line[: len(line) - len(line.lstrip())] for line in lines]
@@ -148,12 +159,10 @@ def _indent_unit(lines: list[str]) -> str:
 def _block(lines: list[str], n_judged: int, place: Around, trigger: Trigger) -> tuple[int, bool]:
     """How many of `lines` are the body of the block, and whether something after them is not."""
     body = columns(place.before if place.before.strip() else place.before + lines[0])
-    leaves = False
-    for i in range(n_judged):
+    left = _Left(body)
+    left.read(place.before + lines[0])
+    for i in range(1, n_judged):
         line = lines[i]
-        if i == 0:
-            leaves = _leaves(place.before + line)
-            continue
         if i >= trigger.max_lines:
             return i, True
         n_said = _n_before_repetition(lines, i)
@@ -161,15 +170,36 @@ def _block(lines: list[str], n_judged: int, place: Around, trigger: Trigger) -> 
             return n_said, True
         if not line.strip():
             continue
-        if is_same_line(line, place.line_below):
+        if is_same_line(line, place.line_below) or left.is_before(line):
             return i, True
-        if leaves and columns(line) == body and not CLOSING_LINE.match(line):
-            return i, True  # nobody comes here
-        leaves = columns(line) == body and _leaves(line)
+        left.read(line)
         if columns(line) <= trigger.block_indent:
             ends_block = bool(CLOSING_LINE.match(line)) and columns(line) == trigger.block_indent
             return i + ends_block, True
     return len(lines), False
+
+
+class _Left:
+    """Whether a body has been left for good, by a statement of its own depth after which nothing of it is ever run."""
+
+    def __init__(self, body: int) -> None:
+        self._body = body
+        self._leaves = False
+        self._is_complete = True
+
+    def read(self, line: str) -> None:
+        """Takes the next line."""
+        if columns(line) == self._body and not (self._leaves and self._belongs(line)):
+            self._leaves = bool(_LEAVES.match(line))
+        self._is_complete = not _ENDS_UNFINISHED.search(line)
+
+    def is_before(self, line: str) -> bool:
+        """Whether `line` stands where nobody comes."""
+        return self._leaves and self._is_complete and columns(line) == self._body and not self._belongs(line)
+
+    @staticmethod
+    def _belongs(line: str) -> bool:
+        return bool(CLOSING_LINE.match(line) or _GOES_ON.match(line))
 
 
 def _statement(lines: list[str], n_judged: int, place: Around, trigger: Trigger) -> tuple[int, bool]:
@@ -209,11 +239,6 @@ def _is_in_string(lines: list[str], place: Around) -> bool:
     return may_be and blocks.mask(text, len(text), place.language).in_string
 
 
-def _leaves(line: str) -> bool:
-    """Whether what stands below this line at the same depth is never run: it leaves the block and is complete."""
-    return bool(_LEAVES.match(line)) and not re.search(r"[(\[{,\\=+*/|&?:.-]\s*$", line)
-
-
 def _n_to_blocks_end(lines: list[str], place: Around) -> int | None:
     """How many of `lines` finish the blocks around the cursor, which the document leaves open; 0 if they never do.
 
@@ -245,6 +270,7 @@ class _Statement:
         self._is_python = style == "colon"
         self._counts_brackets = style != "bash"
         self._ends_in_mark = place.language is not None and place.language.name in _ENDS_IN_MARK
+        self._is_element = place.is_among_elements
         self._depth = len(place.owed)
         self._last = ""
         self._has_body = False
@@ -274,7 +300,8 @@ class _Statement:
         if self._is_python:
             return False
         if self._last.endswith(";"):
-            return self._has_body and columns(line) == self.indent and bool(_NEXT_BRANCH.match(code))
+            has_branch = self._has_body or bool(_BRANCH_ON_ITS_LINE.match(self._last))
+            return has_branch and columns(line) == self.indent and bool(_NEXT_BRANCH.match(code))
         if not is_whole and len(line.strip()) < _MIN_JUDGED_CHARS:
             return None
         if is_blank or columns(line) < self.indent:
@@ -288,6 +315,8 @@ class _Statement:
             return True
         if self._is_python:
             return self._last.endswith("\\")
+        if self._is_element and self._last.endswith(","):
+            return False
         return bool(_ENDS_OPEN.search(self._last)) or (self._ends_in_mark and bool(_ENDS_IN_WORD.match(self._last)))
 
     def _goes_on_with_body(self, line: str, code: str, *, is_blank: bool) -> bool:

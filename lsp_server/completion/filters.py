@@ -84,6 +84,9 @@ def without_what_follows(text: str, place: Around) -> str:
     following = place.rest.strip()
     if not following:
         return text
+    string = open_string(place.before, place.language)
+    if string and following.startswith(string[1]):
+        return _up_to_quote(text, string[1], following)
     unmatched = _first_unmatched_closer(text)
     if unmatched is not None and following[0] in CLOSERS.values():
         tail = text[unmatched:].rstrip()
@@ -103,6 +106,16 @@ def without_begun_line(text: str, place: Around) -> str:
     said = above.rpartition("\n")[2].strip()
     is_begun = place.line_below.strip().startswith(begun) or (said.startswith(begun) and said != begun)
     return above if is_begun else text
+
+
+def without_bodiless_header(text: str, place: Around) -> str:
+    """Without a last line that opens a block which has no body, where only indentation would end it."""
+    above, _, last = text.rpartition("\n")
+    style = place.language.blocks if place.language else "braces"
+    if style != "colon" or not above or columns(place.line_below) > columns(last):
+        return text
+    code = mask(last, 0, place.language).code.rstrip()
+    return above if code.endswith(":") else text
 
 
 def without_runaway(text: str, place: Around) -> str:
@@ -172,6 +185,16 @@ def closed(text: str, place: Around) -> list[str]:
 
 def _indent(line: str) -> str:
     return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def _up_to_quote(text: str, quote: str, following: str) -> str:
+    """What of `text` belongs to the string that is closed right behind the cursor."""
+    if text.rstrip().endswith(following):
+        return text.rstrip().removesuffix(following)
+    end = next(
+        (found.start() for found in re.finditer(rf"\\.|{re.escape(quote)}", text) if found[0] == quote), len(text)
+    )
+    return text[:end]
 
 
 def _first_unmatched_closer(text: str) -> int | None:

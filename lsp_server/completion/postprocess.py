@@ -28,6 +28,7 @@ _AT_THE_BEGINNING = (
 _AT_THE_END = (
     filters.without_what_follows,
     filters.without_begun_line,
+    filters.without_bodiless_header,
     filters.without_runaway,
     filters.without_babble,
     filters.without_trailing_blanks,
