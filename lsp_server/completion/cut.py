@@ -43,7 +43,6 @@ class Around:
 
     `owed`: the brackets, innermost first, that the statement has opened before the cursor and that are never closed;
     `owed_around`: those of the blocks around it.
-    `is_among_elements`: whether what is written here is one element of a list, which ends with its comma.
     `indent_unit`: one step of indentation as the lines around have it, "" where none is indented.
     """
 
@@ -53,15 +52,22 @@ class Around:
     below: tuple[str, ...]
     owed: str
     owed_around: str
-    is_among_elements: bool
     indent_unit: str
     language: Language | None
     snapshot: Snapshot = field(repr=False, compare=False)  # held, so that no other one gets its id while this is kept
+    offset: int = field(repr=False, compare=False)
 
     @property
     def line_below(self) -> str:
         """The nearest line below, "" at the end."""
         return self.below[0] if self.below else ""
+
+    def is_among_elements(self) -> bool:
+        """Whether what is written here is one element of a list, which ends with its comma."""
+        beside = (self.line_above, self.line_below)
+        if any(line.rstrip().endswith(",") and columns(line) == columns(self.before) for line in beside):
+            return True
+        return is_among_elements(self.snapshot, self.offset)
 
     @property
     def is_line_by_line(self) -> bool:
@@ -84,11 +90,10 @@ def around(snapshot: Snapshot, offset: int) -> Around:
         below=tuple(below),
         owed=owed,
         owed_around=owed_around,
-        is_among_elements=_is_listed(text[start:offset], [*above[-1:], *below[:1]])
-        or is_among_elements(snapshot, offset),
         indent_unit=_indent_unit([*above[1:], text[start:offset] + ".", *below]),
         language=find(snapshot.language),
         snapshot=snapshot,
+        offset=offset,
     )
 
 
@@ -142,11 +147,6 @@ def is_same_line(line: str, other: str) -> bool:
     return columns(line) == columns(other) or not CLOSING_LINE.match(line)
 
 
-def _is_listed(line: str, neighbours: list[str]) -> bool:
-    """Whether the line above or below stands at the same depth and ends in a comma."""
-    return any(other.rstrip().endswith(",") and columns(other) == columns(line) for other in neighbours)
-
-
 def _indent_unit(lines: list[str]) -> str:
     """A tab, or as many blanks as the shallowest of the indented lines has; "" where some have this and some that."""
     blanks = [line[: len(line) - len(line.lstrip())] for line in lines]
@@ -159,16 +159,17 @@ def _indent_unit(lines: list[str]) -> str:
 def _block(lines: list[str], n_judged: int, place: Around, trigger: Trigger) -> tuple[int, bool]:
     """How many of `lines` are the body of the block, and whether something after them is not."""
     body = columns(place.before if place.before.strip() else place.before + lines[0])
+    stripped = [line.strip() for line in lines]
     left = _Left(body)
     left.read(place.before + lines[0])
     for i in range(1, n_judged):
         line = lines[i]
         if i >= trigger.max_lines:
             return i, True
-        n_said = _n_before_repetition(lines, i)
+        n_said = _n_before_repetition(stripped, i)
         if n_said is not None:
             return n_said, True
-        if not line.strip():
+        if not stripped[i]:
             continue
         if is_same_line(line, place.line_below) or left.is_before(line):
             return i, True
@@ -204,15 +205,15 @@ class _Left:
 
 def _statement(lines: list[str], n_judged: int, place: Around, trigger: Trigger) -> tuple[int, bool]:
     """How many of `lines` are the statement at the cursor, and whether it is certain that no more are."""
-    code = _code(lines, place)
-    first = next((i for i, line in enumerate(lines) if line.strip()), 0)
+    code, stripped = _code(lines, place), [line.strip() for line in lines]
+    first = next((i for i, line in enumerate(stripped) if line), 0)
     statement = _Statement(place, lines[first] if first else place.before + lines[0])
     for i, line in enumerate(lines):
         is_whole = i < n_judged
         if i > first:
             if i >= trigger.max_lines:
                 return i, True
-            n_said = _n_before_repetition(lines, i) if is_whole else None
+            n_said = _n_before_repetition(stripped, i) if is_whole else None
             if n_said is not None:
                 return n_said, True
             belongs = _is_in_string(lines[:i], place) or statement.goes_on(line, code[i], is_whole=is_whole)
@@ -270,7 +271,7 @@ class _Statement:
         self._is_python = style == "colon"
         self._counts_brackets = style != "bash"
         self._ends_in_mark = place.language is not None and place.language.name in _ENDS_IN_MARK
-        self._is_element = place.is_among_elements
+        self._is_among_elements = place.is_among_elements
         self._depth = len(place.owed)
         self._last = ""
         self._has_body = False
@@ -315,7 +316,7 @@ class _Statement:
             return True
         if self._is_python:
             return self._last.endswith("\\")
-        if self._is_element and self._last.endswith(","):
+        if self._last.endswith(",") and self._is_among_elements():
             return False
         return bool(_ENDS_OPEN.search(self._last)) or (self._ends_in_mark and bool(_ENDS_IN_WORD.match(self._last)))
 
@@ -328,19 +329,20 @@ class _Statement:
         return columns(line) == self.indent and bool(CLOSING_LINE.match(code))
 
 
-def _n_before_repetition(lines: list[str], i: int) -> int | None:
+def _n_before_repetition(stripped: list[str], i: int) -> int | None:
     """How many lines come before the one at which the model begins to say the same again; None where it does not.
 
     One line may stand several times in a row, several lines may not: `i` is the last line that is looked at.
     """
-    line = lines[i].strip()
+    line = stripped[i]
     if not line:
         return None
-    if i >= _MAX_EQUAL_LINES and all(said.strip() == line for said in lines[i - _MAX_EQUAL_LINES : i]):
+    if i >= _MAX_EQUAL_LINES and stripped[i - _MAX_EQUAL_LINES : i].count(line) == _MAX_EQUAL_LINES:
         return i
-    for n in range(2, _MAX_REPEATED_LINES + 1):
-        again = [line.strip() for line in lines[i - n + 1 : i + 1]]
-        said = [line.strip() for line in lines[max(0, i - 2 * n + 1) : i - n + 1]]
-        if again == said and len(set(again)) > 1 and len("".join(again)) >= _MIN_REPEATED_CHARS:
+    for n in range(2, min(_MAX_REPEATED_LINES, (i + 1) // 2) + 1):
+        again = stripped[i - n + 1 : i + 1]
+        if line != stripped[i - n] or again != stripped[i - 2 * n + 1 : i - n + 1]:
+            continue
+        if len(set(again)) > 1 and len("".join(again)) >= _MIN_REPEATED_CHARS:
             return i - n + 1
     return None
