@@ -359,11 +359,21 @@ async def test_what_is_shown_stays_first_among_several() -> None:
         assert typist.n_asked == 2
 
 
-async def test_an_endpoint_that_gives_one_answer_is_asked_for_one() -> None:
-    async with typing(Reply(status=400), " a + b") as typist:
-        assert await candidates(typist, ADD) == [" a + b"]
-        assert await candidates(typist, "x =<|>\n") == [" a + b"]
-        assert ["n" in request.body for request in typist.endpoint.requests] == [True, False, False]
+@pytest.mark.parametrize(("n_given", "asked"), [(1, [3, 2, 1, 1]), (2, [3, 2, 2])])
+async def test_an_endpoint_is_asked_for_as_many_as_it_gives(n_given: int, asked: list[int]) -> None:
+    """llama.cpp refuses more than it has slots; the refusal is no news of its state."""
+    async with typing(" a") as typist:
+
+        def answer(request: Request) -> Reply:
+            is_refused = request.body.get("n", 1) > n_given
+            return Reply(status=400) if is_refused else Reply((" a + b",), others=((" b",),))
+
+        typist.endpoint.answering = answer
+        texts = [" a + b", " b"][:n_given]
+        assert await candidates(typist, ADD) == texts
+        assert typist.completer._endpoint.status.state == "ready"
+        assert await candidates(typist, "x =<|>\n") == texts
+        assert [request.body.get("n", 1) for request in typist.endpoint.requests] == asked
 
 
 async def test_a_slow_endpoint_is_asked_for_one() -> None:

@@ -20,14 +20,11 @@ from lsp_server.completion.cache import Memory, Said
 from lsp_server.completion.counts import Counts
 from lsp_server.completion.pace import Pace
 from lsp_server.completion.trigger import Trigger
-from lsp_server.endpoint.client import Answer, Endpoint, Timings
+from lsp_server.endpoint.client import MAX_CANDIDATES, Answer, Endpoint, Timings
 from lsp_server.endpoint.status import EndpointError
 
 GRACE_S = 0.25
 """How long a running answer nobody waits for is kept, since the next keystroke may agree with it."""
-
-N_CANDIDATES = 3
-"""Asked for when the developer asks; typing on asks for one."""
 
 _MAX_WINDOWS = 64
 _TOKENS_PER_LINE = 24
@@ -184,7 +181,7 @@ class Asking:
         max_tokens = min(limits.max_tokens, max(_TOKENS_PER_LINE * trigger.max_lines, _MIN_TOKENS))
         # On a blank line a model may begin with a line break, which must not end its answer.
         stop = ("\n",) if trigger.shape == "line" and not question.is_blank_line else ()
-        n = N_CANDIDATES if trigger.is_invoked and not limits.is_slow else 1
+        n = MAX_CANDIDATES if trigger.is_invoked and not limits.is_slow else 1
         self._counts.requests += 1
         self._counts.prefetches += said.is_ahead
         async with self._endpoint.complete(window, max_tokens=max_tokens, stop=stop, n=n) as answer:

@@ -13,13 +13,13 @@ from context import Edit, Snapshot
 from context.syntax import look
 from context.window import n_tokens
 from lsp_server.completion import Completion, Superseded, postprocess
-from lsp_server.completion.asking import N_CANDIDATES, Asking, Question, Sources, Times
+from lsp_server.completion.asking import Asking, Question, Sources, Times
 from lsp_server.completion.cache import Memory, Said
 from lsp_server.completion.counts import Counts
 from lsp_server.completion.pace import Pace
 from lsp_server.completion.prefetch import Prefetch
 from lsp_server.completion.trigger import decide
-from lsp_server.endpoint.client import Endpoint
+from lsp_server.endpoint.client import MAX_CANDIDATES, Endpoint
 
 _CLOSED_BY_EDITORS = frozenset(")]}\"'`")
 
@@ -149,7 +149,7 @@ class Completer:
                 text, n_over = shown
                 completions.setdefault(text, Completion(text, offset, offset + n_over))
                 self._count_shown(said, text)
-        return list(completions.values())[:N_CANDIDATES]
+        return list(completions.values())[:MAX_CANDIDATES]
 
     def _count_shown(self, said: Said, text: str) -> None:
         """Counts, once for each answer, what it cost and how much of that was shown."""

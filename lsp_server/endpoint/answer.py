@@ -14,7 +14,7 @@ from lsp_server.endpoint import faults
 from lsp_server.endpoint.address import Address
 from lsp_server.endpoint.status import EndpointError
 
-MAX_CANDIDATES = 8
+MAX_FOLLOWED = 8
 """Answers of one request that are followed; an endpoint that says it gives more is not believed."""
 
 
@@ -103,7 +103,7 @@ class Answer:
             _count(self.timings, event)
             for choice in _choices(event):
                 index = choice.get("index")
-                while isinstance(index, int) and len(parts) <= index < MAX_CANDIDATES:
+                while isinstance(index, int) and len(parts) <= index < MAX_FOLLOWED:
                     parts.append(_Part(copy.deepcopy(unused)))
                 if isinstance(index, int) and 0 <= index < len(parts):
                     parts[index].take(_text_of(choice))

@@ -34,6 +34,9 @@ from lsp_server.settings import TierSettings
 
 __all__ = ["Answer", "Capabilities", "Endpoint", "Message", "Timings"]
 
+MAX_CANDIDATES = 3
+"""Answers of one request; what the developer can leaf through."""
+
 SEVERAL_TEMPERATURE = 0.6
 """At 0 several answers would be the same one, and vLLM refuses to give them."""
 
@@ -82,7 +85,7 @@ class Endpoint:
         self._recovery_s = recovery_s
         self._recovering: asyncio.Task[None] | None = None
         self._has_cached = False
-        self._gives_one = False
+        self._n_most = MAX_CANDIDATES
         self._redactor = Redactor(os.urandom(16))
 
     @property
@@ -119,10 +122,11 @@ class Endpoint:
         """
 
         async def ask(served: _Served) -> tuple[_Events, Cut | None]:
-            return await self._completion(served, window, max_tokens, stop, 1 if self._gives_one else n)
+            return await self._completion(served, window, max_tokens, stop, min(n, self._n_most))
 
-        asked = self._asked(ask, self._tier.first_token_ms)
-        return asked if n == 1 or self._gives_one else self._asked_for_several(asked, ask)
+        if n == 1:
+            return self._asked(ask, self._tier.first_token_ms)
+        return self._asked_for_several(ask)
 
     def chat(
         self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0, top_p: float = 1.0
@@ -163,26 +167,31 @@ class Endpoint:
         await self._client.aclose()
 
     @asynccontextmanager
-    async def _asked_for_several(self, asked: AbstractAsyncContextManager[Answer], ask: _Ask) -> AsyncIterator[Answer]:
-        """The answers; where asking for several is what the endpoint refuses, the one it gives."""
+    async def _asked_for_several(self, ask: _Ask) -> AsyncIterator[Answer]:
+        """As many answers as the endpoint gives: llama.cpp refuses more than it has slots, others any but one."""
         async with AsyncExitStack() as stack:
-            try:
-                answer = await stack.enter_async_context(asked)
-            except EndpointError as error:
-                if error.kind != "bad_answer":
-                    raise
-                self._gives_one = True
-                answer = await stack.enter_async_context(self._asked(ask, self._tier.first_token_ms))
+            while True:
+                may_refuse = self._n_most > 1
+                asked = self._asked(ask, self._tier.first_token_ms, may_refuse=may_refuse)
+                try:
+                    answer = await stack.enter_async_context(asked)
+                except EndpointError as error:
+                    if error.kind != "bad_answer" or not may_refuse:
+                        raise
+                    self._n_most -= 1
+                else:
+                    break
             yield answer
 
     @asynccontextmanager
-    async def _asked(self, ask: _Ask, first_token_ms: int) -> AsyncIterator[Answer]:
+    async def _asked(self, ask: _Ask, first_token_ms: int, *, may_refuse: bool = False) -> AsyncIterator[Answer]:
         is_trial = self._backoff.enter()
         async with AsyncExitStack() as stack:
             try:
                 answer = await self._opened(stack, ask, first_token_ms)
             except EndpointError as error:
-                self._fail(error)
+                if not (may_refuse and error.kind == "bad_answer"):
+                    self._fail(error)
                 raise
             except asyncio.CancelledError:
                 if is_trial:
