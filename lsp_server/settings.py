@@ -9,6 +9,7 @@ Problem with its place, and what the source below says is used.
 
 from __future__ import annotations
 
+import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -66,7 +67,7 @@ class ThinkingTierSettings(TierSettings):
     """The stronger, slower tier, asked only when the user wants it."""
 
     url: str | None = _option(
-        None, "Base URL of the stronger, slower model's endpoint, ending in /v1. No feature asks this tier yet."
+        None, "Base URL of the stronger, slower model's endpoint, ending in /v1; asked when thinking is toggled on."
     )
     first_token_ms: int = _option(
         60_000, "Milliseconds to wait for the first token before giving up.", ge=50, le=600_000
@@ -130,6 +131,55 @@ class CompletionSettings(_Section):
     disabled_languages: tuple[str, ...] = _option((), "LSP language identifiers without completions.")
 
 
+class InstantChatSettings(_Section):
+    """How the instant tier answers in words: explanations, fixes, tests."""
+
+    max_tokens: int = _option(2_048, "Tokens an answer may have at the most.", ge=16, le=131_072)
+    temperature: float = _option(0.7, "Sampling temperature.", ge=0, le=2)
+    top_p: float = _option(0.9, "Nucleus sampling: share of probability that tokens are chosen from.", gt=0, le=1)
+    first_token_ms: int = _option(
+        10_000, "Milliseconds to wait for an answer's first token; longer than for a completion.", ge=50, le=600_000
+    )
+    total_ms: int = _option(60_000, "Milliseconds one answer may take in all.", ge=100, le=3_600_000)
+
+
+class ThinkingChatSettings(_Section):
+    """How the thinking tier answers; its deadlines are those of endpoint.thinking."""
+
+    max_tokens: int = _option(4_096, "Tokens an answer may have at the most, thoughts included.", ge=16, le=131_072)
+    temperature: float = _option(0.5, "Sampling temperature.", ge=0, le=2)
+    top_p: float = _option(0.9, "Nucleus sampling: share of probability that tokens are chosen from.", gt=0, le=1)
+
+
+class ChatSettings(_Section):
+    """Explanations, fixes and tests."""
+
+    instant: InstantChatSettings = InstantChatSettings()
+    thinking: ThinkingChatSettings = ThinkingChatSettings()
+    tools: tuple[dict[str, Any], ...] = _option(
+        (),
+        "Tools (OpenAI's form) offered to the model; calls are answered by the configured MCP server alone.",
+        scope="user",
+    )
+    guidelines: str | None = _option(
+        None,
+        "File with guidelines for the model, relative to the workspace's folder and within it; read besides "
+        "AGENTS.md, CONTRIBUTING.md and .editorconfig.",
+    )
+
+    @field_validator("tools", mode="before")
+    @classmethod
+    def _are_tools(cls, tools: Any) -> Any:
+        """The environment has them as JSON."""
+        if isinstance(tools, str):
+            tools = json.loads(tools)
+        if not isinstance(tools, list | tuple):
+            raise ValueError("must be a list of tools")
+        if not all(isinstance(tool, dict) and isinstance(tool.get("function"), dict) for tool in tools):
+            raise ValueError('each must be as {"type": "function", "function": {"name": ..., "parameters": ...}}')
+        return tools
+
+
 class SecretsSettings(_Section):
     """Files of which nothing is sent."""
 
@@ -148,7 +198,11 @@ class Settings(_Section):
     endpoint: EndpointSettings = EndpointSettings()
     embedded: EmbeddedSettings = EmbeddedSettings()
     completion: CompletionSettings = CompletionSettings()
-    hover: Literal["off", "always"] = _option("off", "Explain the name under the cursor in hovers, by the model.")
+    hover: Literal["off", "on-demand", "always"] = _option(
+        "on-demand",
+        "Explain the name under the cursor in hovers, by the model: when the hover is asked again, or always.",
+    )
+    chat: ChatSettings = ChatSettings()
     secrets: SecretsSettings = SecretsSettings()
     log: LogSettings = LogSettings()
 

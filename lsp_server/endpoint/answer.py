@@ -18,6 +18,10 @@ MAX_FOLLOWED = 8
 """Answers of one request that are followed; an endpoint that says it gives more is not believed."""
 
 
+MAX_TOOL_CALLS = 8
+"""Calls of tools in one answer; further ones are left out."""
+
+
 @dataclass(slots=True)
 class Timings:
     """What one answer took, growing while it is read. None where the endpoint does not say.
@@ -48,6 +52,15 @@ class Deadlines:
         return cls(now_s, now_s + min(first_token_ms, total_ms) / 1000, now_s + total_ms / 1000)
 
 
+@dataclass(slots=True)
+class ToolCall:
+    """A tool that the model wants called, growing while it is read; `arguments` is JSON as the model wrote it."""
+
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
 class Cut(Protocol):
     """Ends or trims the text on its way; see fim.SpecialCut."""
 
@@ -75,6 +88,7 @@ class Answer:
         self.timings = Timings()
         self.cut: Literal["deadline", "special"] | None = None
         self.finish_reason: str | None = None
+        self.tool_calls: list[ToolCall] = []
         self.error: EndpointError | None = None
         self._address = address
         self._events = events
@@ -147,6 +161,7 @@ class Answer:
         text = _text_of(choice)
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
         self._note_first_token(choice, text)
+        _join_calls(self.tool_calls, choice.get("delta") or {})
         if self._cut is None:
             return text
         shown = self._cut.feed(text) if text else ""
@@ -159,7 +174,9 @@ class Answer:
         """A model that thinks aloud first is at work, so its thoughts count as the first token."""
         delta = choice.get("delta") or {}
         if self.timings.first_token_ms is None and (
-            text or delta.get("reasoning_content") or delta.get("reasoning") or choice.get("finish_reason")
+            text
+            or any(delta.get(key) for key in ("reasoning_content", "reasoning", "tool_calls"))
+            or choice.get("finish_reason")
         ):
             self.timings.first_token_ms = self._elapsed_ms()
 
@@ -224,6 +241,20 @@ def _count(timings: Timings, event: Mapping[str, Any]) -> None:
 def _choices(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     choices = event.get("choices")
     return [choice for choice in choices if isinstance(choice, dict)] if isinstance(choices, list) else []
+
+
+def _join_calls(calls: list[ToolCall], delta: Mapping[str, Any]) -> None:
+    """Takes one event's part of the tool calls, which come in pieces by their index."""
+    for part in delta.get("tool_calls") or ():
+        index = part.get("index", len(calls))
+        if not isinstance(index, int) or not 0 <= index <= min(len(calls), MAX_TOOL_CALLS - 1):
+            continue
+        if index == len(calls):
+            calls.append(ToolCall())
+        call, function = calls[index], part.get("function") or {}
+        call.id = call.id or str(part.get("id") or "")
+        call.name += str(function.get("name") or "")
+        call.arguments += str(function.get("arguments") or "")
 
 
 def _text_of(choice: Mapping[str, Any]) -> str:

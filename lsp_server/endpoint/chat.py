@@ -22,8 +22,8 @@ from lsp_server.endpoint.status import EndpointError
 if TYPE_CHECKING:
     import openai
 
-Message = Mapping[str, str]
-"""`role` (system, user, assistant) and `content`."""
+Message = Mapping[str, Any]
+"""`role` (system, user, assistant, tool) and `content`, a str; with a tool's call `tool_calls` or `tool_call_id`."""
 
 _MARK = "<|cursor|>"
 _INSTRUCTION = (
@@ -59,6 +59,7 @@ class Chat:
         temperature: float,
         top_p: float,
         stop: Iterable[str] = (),
+        tools: Sequence[Mapping[str, Any]] = (),
         extra: Mapping[str, Any] | None = None,
     ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
         """Events of a streamed answer, as dicts. Leaving the block closes the connection; raises EndpointError."""
@@ -77,6 +78,7 @@ class Chat:
                 temperature=temperature,
                 top_p=top_p,
                 stop=fim.stops(None, stop) or openai.omit,
+                tools=list(tools) or openai.omit,
                 extra_body=dict(extra or {}),
                 extra_headers={} if address.token else {"Authorization": openai.Omit()},
             )
@@ -88,7 +90,7 @@ class Chat:
 
 def neutral(messages: Sequence[Message]) -> list[Message]:
     """The conversation with special tokens in it turned into text, so that no content can end its own turn."""
-    return [{"role": message["role"], "content": fim.neutral(message["content"])} for message in messages]
+    return [{**message, "content": fim.neutral(message["content"])} for message in messages]
 
 
 def completion_messages(window: ContextWindow) -> list[Message]:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from typing import Any
@@ -129,20 +129,33 @@ class Endpoint:
         return self._asked_for_several(ask)
 
     def chat(
-        self, messages: Sequence[Message], *, max_tokens: int, temperature: float = 0.0, top_p: float = 1.0
+        self,
+        messages: Sequence[Message],
+        *,
+        max_tokens: int,
+        temperature: float = 0.0,
+        top_p: float = 1.0,
+        tools: Sequence[Mapping[str, Any]] = (),
+        first_token_ms: int = 0,
+        total_ms: int = 0,
     ) -> AbstractAsyncContextManager[Answer]:
-        """The model's reply to a conversation; raises EndpointError. Special tokens in it lose their meaning."""
+        """The model's reply to a conversation; raises EndpointError. Special tokens in it lose their meaning.
+
+        The deadlines are the tier's, or those given where they are longer.
+        """
         redacted = [self._redactor.redact(message["content"]) for message in messages]
         values = {placeholder: value for one in redacted for placeholder, value in one.values.items()}
         safe: list[Message] = [
-            {"role": message["role"], "content": one.text} for message, one in zip(messages, redacted, strict=True)
+            {**message, "content": one.text} for message, one in zip(messages, redacted, strict=True)
         ]
 
         async def ask(served: _Served) -> tuple[_Events, Cut | None]:
-            reply = self._reply(served, neutral(safe), max_tokens=max_tokens, temperature=temperature, top_p=top_p)
+            reply = self._reply(
+                served, neutral(safe), max_tokens=max_tokens, temperature=temperature, top_p=top_p, tools=tools
+            )
             return await reply, restoring(None, values)
 
-        return self._asked(ask, self._tier.first_token_ms)
+        return self._asked(ask, max(first_token_ms, self._tier.first_token_ms), total_ms=total_ms)
 
     async def warm(self, window: ContextWindow) -> None:
         """Lets the endpoint read the window's prompt into its prefix cache; cancel it when the user types.
@@ -184,11 +197,14 @@ class Endpoint:
             yield answer
 
     @asynccontextmanager
-    async def _asked(self, ask: _Ask, first_token_ms: int, *, may_refuse: bool = False) -> AsyncIterator[Answer]:
+    async def _asked(
+        self, ask: _Ask, first_token_ms: int, *, total_ms: int = 0, may_refuse: bool = False
+    ) -> AsyncIterator[Answer]:
         is_trial = self._backoff.enter()
+        limits_ms = first_token_ms, max(total_ms, self._tier.total_ms)
         async with AsyncExitStack() as stack:
             try:
-                answer = await self._opened(stack, ask, first_token_ms)
+                answer = await self._opened(stack, ask, limits_ms)
             except EndpointError as error:
                 if not (may_refuse and error.kind == "bad_answer"):
                     self._fail(error)
@@ -202,21 +218,21 @@ class Endpoint:
             finally:
                 self._conclude(answer, is_trial)
 
-    async def _opened(self, stack: AsyncExitStack, ask: _Ask, first_token_ms: int) -> Answer:
+    async def _opened(self, stack: AsyncExitStack, ask: _Ask, limits_ms: tuple[int, int]) -> Answer:
         """The begun answer. A connection lost since the last time is looked for once more, where it is now."""
         was_served = self._served is not None
         try:
-            return await self._opened_once(stack, ask, first_token_ms)
+            return await self._opened_once(stack, ask, limits_ms)
         except EndpointError as error:
             if error.kind != "unreachable" or not was_served:
                 raise
             self._served = None
-            return await self._opened_once(stack, ask, first_token_ms)
+            return await self._opened_once(stack, ask, limits_ms)
 
-    async def _opened_once(self, stack: AsyncExitStack, ask: _Ask, first_token_ms: int) -> Answer:
+    async def _opened_once(self, stack: AsyncExitStack, ask: _Ask, limits_ms: tuple[int, int]) -> Answer:
         served = await self._prepared()
         events, cut = await ask(served)
-        deadlines = Deadlines.starting_now(first_token_ms, self._tier.total_ms)
+        deadlines = Deadlines.starting_now(*limits_ms)
         return await stack.enter_async_context(answering(events, served[0], deadlines, cut))
 
     async def _prepared(self) -> _Served:
@@ -349,6 +365,7 @@ class Endpoint:
         temperature: float = 0.0,
         top_p: float = 1.0,
         stop: tuple[str, ...] = (),
+        tools: Sequence[Mapping[str, Any]] = (),
         n: int = 1,
     ) -> _Events:
         address, able = served
@@ -361,5 +378,6 @@ class Endpoint:
             temperature=temperature,
             top_p=top_p,
             stop=stop,
+            tools=tools,
             extra=usage_options(able.flavour) | ({"n": n} if n > 1 else {}),
         )
