@@ -245,17 +245,23 @@ def _headers(text: str, start: int, window: str, language: Language) -> str:
     width = blocks.columns(first)
     lines = text[max(0, start - _LOOK_BACK_CHARS) : start].splitlines()
     found: list[str] = []
-    i = len(lines) - 1
+    i, below = len(lines) - 1, len(lines)
     while i >= 0 and width > 0 and len(found) < _MAX_HEADERS:
         if lines[i][:width].strip() and blocks.columns(lines[i]) < width:
             code = blocks.mask(lines[i], 0, language).code
-            if blocks.opens_block(code, language):
+            if blocks.opens_block(code, language) and not _are_closed(lines[i + 1 : below], language):
                 width = blocks.columns(code)
-                begin = _header_begin(lines, i, language)
-                found.append(_FURTHER_BRANCH.sub(_plain_block, "\n".join(lines[begin : i + 1])) + "\n")
-                i = begin
+                below = _header_begin(lines, i, language)
+                found.append(_FURTHER_BRANCH.sub(_plain_block, "\n".join(lines[below : i + 1])) + "\n")
+                i = below
         i -= 1
     return "".join(reversed(found))
+
+
+def _are_closed(lines: list[str], language: Language) -> bool:
+    """Whether these lines, the first ones of a block, end it as well."""
+    body = "\n".join(lines)
+    return language.blocks == "braces" and body.count("}") > body.count("{")
 
 
 def _plain_block(branch: re.Match[str]) -> str:

@@ -236,3 +236,22 @@ def test_what_is_there_already(marked: str, text: str, expected: bool) -> None:
 )
 def test_what_broke_off_is_closed(language: str, marked: str, text: str, expected: list[str]) -> None:
     assert filters.closed(text, around(*at_cursor(marked, language))) == expected
+
+
+@pytest.mark.parametrize(
+    ("language", "marked", "text", "expected"),
+    [
+        ("java", "<|>\n", "/**", True),
+        ("java", "<|>\n", "/* a */ f();", False),
+        ("java", "/* <|> */\n", "a", False),
+        ("java", "/** <|>\n", "a", False),
+        ("python", "<|>\n", '"""', True),
+        ("python", "x = <|>\n", "'a", False),
+        ("python", "x = <|>\n", "'''a\nb'''", False),
+        ("typescript", "const x = <|>;\n", "`a", True),
+        ("typescript", "const x = <|>`;\n", "`a", False),
+        ("html", "<|>\n", "<!-- a", True),
+    ],
+)
+def test_a_comment_or_a_long_string_is_not_left_open(language: str, marked: str, text: str, expected: bool) -> None:
+    assert filters.leaves_literal_open(text, around(*at_cursor(marked, language))) is expected

@@ -339,6 +339,8 @@ def test_in_mid_line_the_line_is_not_left(language: str, text: str, raw: str) ->
         ("python", "def f():\n    ├x = 1┤\n", "x = 1\n    y = (2\n"),
         ("go", "package a\n\nfunc f() {\n\tx := ├1┤\n}\n", "1)\n"),
         ("rust", "fn f() {\n    ├g();┤\n}\n", "g();\n    h(\n"),
+        ("java", "class A {\n  int b;\n  ├┤\n  int c;\n}\n", "/**\n   * The next one.\n"),
+        ("python", "x = 1\n├┤\ny = 2\n", '"""\nSays so.\n'),
     ],
 )
 def test_what_would_not_parse_is_cut_shorter(language: str, text: str, raw: str) -> None:

@@ -165,6 +165,13 @@ def is_there_already(text: str, place: Around) -> bool:
     return len(said) >= _MIN_REPEATED_CHARS and not place.before.strip() and said == place.line_above.strip()
 
 
+def leaves_literal_open(text: str, place: Around) -> bool:
+    """Whether the completion begins a comment or a string over several lines and does not end it."""
+    language = place.language
+    open_mark = mask(place.before + text, 0, language).open_mark
+    return bool(open_mark) and open_mark not in place.rest and not mask(place.before, 0, language).open_mark
+
+
 def closed(text: str, place: Around) -> list[str]:
     """One line that breaks off within a string or brackets that it has opened, with what ends them, without and with ;.
 

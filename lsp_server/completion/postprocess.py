@@ -81,15 +81,22 @@ def _candidates(text: str, place: Around, trigger: Trigger) -> Iterator[str]:
     whole = _settled(text, place, trigger)
     if not whole or filters.is_there_already(whole, place):
         return
-    yield whole
-    tried = {whole}
-    for other in (*filters.closed(whole, place), *shorter(whole, place)):
-        settled = _settled(other, place, trigger)
-        if settled and settled not in tried and not filters.is_there_already(settled, place):
-            tried.add(settled)
+    seen: set[str] = set()
+    for variant in _variants(whole, place):
+        settled = _settled(variant, place, trigger)
+        if not settled or settled in seen or filters.is_there_already(settled, place):
+            continue
+        seen.add(settled)
+        if not filters.leaves_literal_open(settled, place):
             yield settled
-        if len(tried) == _MAX_TRIED:
+        if len(seen) == _MAX_TRIED:
             return
+
+
+def _variants(whole: str, place: Around) -> Iterator[str]:
+    yield whole
+    yield from filters.closed(whole, place)
+    yield from shorter(whole, place)
 
 
 def _settled(text: str, place: Around, trigger: Trigger) -> str:
