@@ -18,12 +18,13 @@ from context.codegraph.lexical import Search
 from context.document import Snapshot
 from context.nearby import Nearby, look_nearby, type_of
 from context.recent import Region
-from context.tokens import n_tokens
-from context.wanted import Candidate, Ranker, Scene, own_candidates, receiver_types, signature
+from context.tokens import n_lines_tokens
+from context.wanted import Candidate, Ranker, Scene, own_candidates, receiver_types, shown
 from context.window import Snippet
 
 _MAX_DEFINITIONS = 120
-_N_CHUNKS = 5
+_N_TERMS = 14
+_N_CHUNKS = 3
 _CHUNK_LINES = 14
 _MAX_REGIONS = 4
 _REGION_LINES = 12
@@ -63,18 +64,18 @@ class Retrieval:
             "similar": self._similar(place, nearby),
             "recent": self._edited(place),
         }
-        return tuple(_fused(sources, snapshot, place.room_tokens * 0.6))
+        return tuple(_fused(sources, snapshot, place.room_tokens * 0.55))
 
     def _scene(self, place: Place, nearby: Nearby) -> Scene:
         text, offset = place.snapshot.text, place.offset
-        view = self._graph.seen_from(place.facts)
+        view = self._graph.seen_from(place.facts, text)
         line = text.count("\n", 0, offset)
-        shown = type_of(nearby.receiver[0], text, offset, place.snapshot.language) if nearby.receiver else None
-        return Scene(view, nearby, line, receiver_types(view, nearby, line, shown))
+        first_type = type_of(nearby.receiver[0], text, offset, place.snapshot.language) if nearby.receiver else None
+        return Scene(view, nearby, line, receiver_types(view, nearby, line, first_type))
 
     def _definitions(self, place: Place, scene: Scene) -> Iterator[Snippet]:
-        files = {**self._tied(place, scene.view), **scene.view.linked}
-        found = [one for file, link in files.items() for one in self._ranker.candidates(scene, file, link)]
+        files = {**scene.view.linked, **self._tied(place, scene.view)}
+        found = [one for file in files for one in self._ranker.candidates(scene, file)]
         yield from _best(found)
 
     def _outline(self, place: Place, scene: Scene) -> Iterator[Snippet]:
@@ -93,9 +94,8 @@ class Retrieval:
     def _similar(self, place: Place, nearby: Nearby) -> Iterator[Snippet]:
         words = sorted(nearby.words, key=lambda word: -nearby.words[word])
         for root, search in zip(self._graph.roots, self._searches, strict=True):
-            for chunk in search.find(words, _N_CHUNKS):
-                if chunk.path == place.snapshot.path:
-                    continue
+            own = (place.snapshot.path,) if root is self._graph.roots[0] else ()
+            for chunk in search.find(words[:_N_TERMS], _N_CHUNKS, without=own):
                 text = root.reader.text(chunk.path, chunk.line, chunk.end_line)
                 if text:
                     first, best = _densest(text.splitlines(keepends=True), nearby.words, _CHUNK_LINES)
@@ -113,26 +113,24 @@ class Retrieval:
 
 
 def _best(found: list[Candidate]) -> Iterator[Snippet]:
-    """Those that promise most for their tokens, the best first."""
-    weighed = ((1 / (1 + math.exp(-one.odds)) / math.sqrt(one.n_tokens), n) for n, one in enumerate(found))
+    """Signatures by what they promise for their tokens; a member comes after the line of its container."""
+    weighed = [(1 / ((1 + math.exp(-one.odds)) * math.sqrt(one.n_tokens)), n) for n, one in enumerate(found)]
+    containers = set()
     for _, n in heapq.nlargest(_MAX_DEFINITIONS, weighed):
-        yield from _as_snippets(found[n])
-
-
-def _as_snippets(found: Candidate) -> Iterator[Snippet]:
-    """A signature; that of a member after the line of its container."""
-    path = found.file.root.shown(found.file.path)
-    symbol = found.file.symbols[found.number]
-    if symbol.container >= 0 and (header := signature(found.file.symbols[symbol.container])):
-        yield Snippet(path, header, found.file.symbols[symbol.container].line, "definition")
-    yield Snippet(path, signature(symbol), symbol.line, "definition")
+        _, file, number, _ = found[n]
+        symbol, path = file.symbols[number], file.root.shown(file.path)
+        if symbol.container >= 0 and (file, symbol.container) not in containers:
+            containers.add((file, symbol.container))
+            container = file.symbols[symbol.container]
+            yield Snippet(path, shown(container.signature), container.line, "definition")
+        yield Snippet(path, shown(symbol.signature), symbol.line, "definition")
 
 
 def _fused(sources: dict[str, Iterator[Snippet]], snapshot: Snapshot, room: float) -> Iterator[Snippet]:
     """The next snippet is always of the source that is furthest behind its share of the tokens."""
     known = set(snapshot.text.split("\n"))
     spent = dict.fromkeys(sources, 0.0)
-    shown: dict[str, set[int]] = {}
+    taken_lines: dict[str, set[int]] = {}
     live = dict(sources)
     while live and sum(spent.values()) < room:
         name = min(live, key=lambda one: spent[one] / _SHARES[one])
@@ -141,11 +139,12 @@ def _fused(sources: dict[str, Iterator[Snippet]], snapshot: Snapshot, room: floa
             del live[name]
             continue
         lines = range(snippet.line, snippet.line + snippet.text.count("\n"))
-        taken = shown.setdefault(snippet.path, set())
-        is_known = snippet.path != snapshot.path and known.issuperset(snippet.text.splitlines())
-        if taken.isdisjoint(lines) and not is_known:
+        taken = taken_lines.setdefault(snippet.path, set())
+        texts = snippet.text.splitlines()
+        is_known = snippet.path != snapshot.path and known.issuperset(texts)
+        if texts and taken.isdisjoint(lines) and not is_known:
             taken.update(lines)
-            spent[name] += n_tokens(snippet.text)
+            spent[name] += n_lines_tokens(snippet.text)
             yield snippet
 
 

@@ -41,6 +41,12 @@ def n_line_tokens(line: str) -> float:
     return n_tokens(line) + _WEIGHTS[0][1]
 
 
+@lru_cache(maxsize=16_384)
+def n_lines_tokens(text: str) -> float:
+    """The same for whole lines, remembered: snippets are weighed again and again."""
+    return n_tokens(text)
+
+
 class TokenRate:
     """A model's own tokens per estimated one, learned from what its endpoint counted; newer counts weigh more."""
 

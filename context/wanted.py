@@ -8,16 +8,15 @@ from __future__ import annotations
 import heapq
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
-from context.codegraph.facts import Symbol
 from context.codegraph.graph import TYPES, Definition, GraphFile, View
 from context.nearby import Nearby
-from context.tokens import n_line_tokens
+from context.tokens import n_lines_tokens
 
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\dA-Za-z_]+")
 _SELF = frozenset(("self", "this", "cls", "Self", "super", "@"))
@@ -25,7 +24,22 @@ _MIN_PART = 3
 _MIN_BEGUN = 2
 _NEAR_LINES = 20
 _MAX_SIGNATURE_LINES = 6
-_N_ALWAYS = 12
+
+# The weights, each in the unit of its own.
+_ALWAYS = -6.9
+_ALIKE = 3.3  # the share of its name's words that stand near, by their closeness
+_OF_NAMED = 1.45  # its container's name stands near, by its closeness
+_RARE = 1.1  # by the number of namesakes
+_OFTEN_USED = 0.45  # by the logarithm of the uses
+_IN_LARGE_FILE = -0.45  # by the logarithm of the file's symbols
+_IN_CLOSE_FILE = 0.6  # by the logarithm of its file's names near
+_IMPORTED = 1.3
+_NAMED_LIKE_OWN = -1.1  # the current file defines something of this name itself
+_BEGUN = 2.5
+_NOT_BEGUN = -1.1
+_OF_RECEIVER = 1.3
+_NOT_OF_RECEIVER = -1.6
+_N_ALWAYS = 10
 """So many of each file's likeliest symbols are weighed wherever the cursor is."""
 
 
@@ -56,28 +70,29 @@ class Ranker:
     def __init__(self) -> None:
         self._sketches: WeakKeyDictionary[GraphFile, _Sketch] = WeakKeyDictionary()
 
-    def candidates(self, scene: Scene, file: GraphFile, link: float) -> Iterator[Candidate]:
+    def candidates(self, scene: Scene, file: GraphFile) -> Iterator[Candidate]:
         """The symbols of a file that are worth a look, in no order."""
         sketch = self._sketches.get(file)
         if sketch is None:
             sketch = self._sketches[file] = _sketch(file)
-        extra: dict[int, float] = dict.fromkeys(sketch.always, 0.0)
+        extra = dict.fromkeys(sketch.always, 0.0)
         near = 0.0
         for name in scene.names & sketch.rarity.keys():
-            weight = scene.nearby.words[name] * sketch.rarity[name]
-            near += weight
-            for number in file.named[name]:
-                extra[number] = extra.get(number, 0.0) + 2.5 * weight
+            closeness = scene.nearby.words[name]
+            near += closeness * sketch.rarity[name]
+            for owner in file.named[name]:
+                for number in file.members.get(owner, ()):
+                    extra[number] = extra.get(number, 0.0) + _OF_NAMED * closeness
         for part in scene.parts.keys() & sketch.with_part.keys():
+            weight = _ALIKE * scene.parts[part]
             for number in sketch.with_part[part]:
-                extra[number] = extra.get(number, 0.0) + 3.5 * scene.parts[part] / sketch.n_parts[number]
+                extra[number] = extra.get(number, 0.0) + weight / sketch.n_parts[number]
         for number in scene.members.get(file, ()):
-            extra[number] = extra.get(number, 0.0) + 2.5
-        base = 1.8 * link + 0.5 * math.log1p(near)
+            extra.setdefault(number, 0.0)
+        base = _IN_CLOSE_FILE * math.log1p(near)
         for number, odds in extra.items():
             if cost := sketch.costs[number]:
-                fit = scene.fit(file, number) if scene.is_picky else 0.0
-                yield Candidate(base + sketch.odds[number] + odds + fit, file, number, cost)
+                yield Candidate(base + sketch.odds[number] + odds + scene.fit(file, number), file, number, cost)
 
 
 class Scene:
@@ -97,19 +112,21 @@ class Scene:
         for one in _receiver_members(view, nearby, owners):
             self.members.setdefault(one.file, set()).add(one.at)
         self._begun = nearby.begun if len(nearby.begun) >= _MIN_BEGUN else ""
-        self._is_member = bool(nearby.receiver)
-        self.is_picky = bool(self._begun or self._is_member)
+        self._own = view.file.named.keys()
+        self._imported = {one.alias or one.name for one in view.file.imports}
 
     def fit(self, file: GraphFile, number: int) -> float:
-        """How well a symbol goes on with what stands right before the cursor, as log-odds."""
+        """What the rest of the place says of a symbol: its imports, its own names, what stands before the cursor."""
         symbol = file.symbols[number]
         odds = 0.0
+        if symbol.name in self._own:
+            odds += _NAMED_LIKE_OWN
+        elif symbol.container < 0 and symbol.name in self._imported:
+            odds += _IMPORTED
         if self._begun:
-            odds += 2.5 if symbol.name.startswith(self._begun) else -2.2
-        if self.members and number not in self.members.get(file, ()):
-            odds -= 2.0
-        elif self._is_member and symbol.container >= 0:
-            odds += 1.5
+            odds += _BEGUN if symbol.name.startswith(self._begun) else _NOT_BEGUN
+        if self.members:
+            odds += _OF_RECEIVER if number in self.members.get(file, ()) else _NOT_OF_RECEIVER
         return odds
 
 
@@ -118,21 +135,13 @@ def own_candidates(scene: Scene) -> Iterator[Candidate]:
     file = scene.view.file
     members = scene.members.get(file, ())
     for number, symbol in enumerate(file.symbols):
-        if (
-            not symbol.signature
-            or symbol.line <= scene.line <= symbol.end_line
-            or abs(symbol.line - scene.line) < _NEAR_LINES
-        ):
+        is_around = symbol.line <= scene.line <= symbol.end_line
+        if not symbol.signature or is_around or abs(symbol.line - scene.line) < _NEAR_LINES:
             continue
         parts = parts_of(symbol.name)
         alike = sum([scene.parts.get(part, 0.0) for part in parts]) / max(1, len(parts))
-        odds = (
-            2.5 * scene.nearby.words.get(symbol.name, 0.0)
-            + 3.5 * alike
-            + 2.5 * (number in members)
-            + scene.fit(file, number)
-        )
-        yield Candidate(odds - 4.0, file, number, signature_tokens(symbol.signature))
+        odds = 2.5 * scene.nearby.words.get(symbol.name, 0.0) + 3.5 * alike + 2.5 * (number in members)
+        yield Candidate(odds - 4.0, file, number, n_lines_tokens(shown(symbol.signature)))
 
 
 def receiver_types(view: View, nearby: Nearby, line: int, first_type: str | None) -> list[Definition]:
@@ -147,17 +156,12 @@ def receiver_types(view: View, nearby: Nearby, line: int, first_type: str | None
     return owners[:2]
 
 
-def signature(symbol: Symbol) -> str:
-    """The lines of a definition that are shown, each with its line break."""
-    if not symbol.signature:
-        return ""
-    return "\n".join(symbol.signature.split("\n", _MAX_SIGNATURE_LINES)[:_MAX_SIGNATURE_LINES]) + "\n"
-
-
 @lru_cache(maxsize=20_000)
-def signature_tokens(text: str) -> float:
-    """What a signature costs as it is shown, 0 for none."""
-    return sum(map(n_line_tokens, text.split("\n", _MAX_SIGNATURE_LINES)[:_MAX_SIGNATURE_LINES])) if text else 0.0
+def shown(signature: str) -> str:
+    """The lines of a signature that are shown, each with its line break; "" for none."""
+    if not signature:
+        return ""
+    return "\n".join(signature.split("\n", _MAX_SIGNATURE_LINES)[:_MAX_SIGNATURE_LINES]) + "\n"
 
 
 @lru_cache(maxsize=50_000)
@@ -169,7 +173,7 @@ def parts_of(name: str) -> tuple[str, ...]:
 def _receiver_members(view: View, nearby: Nearby, owners: list[Definition]) -> Iterator[Definition]:
     for owner in owners:
         yield from view.members(owner)
-    for module in view.modules(nearby.receiver[0]) if len(nearby.receiver) == 1 else ():
+    for module in view.modules(nearby.receiver):
         yield from (Definition(module, number) for number in module.members.get(-1, ()))
 
 
@@ -191,10 +195,10 @@ def _sketch(file: GraphFile) -> _Sketch:
         for part in parts:
             with_part.setdefault(part, []).append(number)
         n_parts.append(max(1, len(parts)))
-        odds.append(_odds(symbol.kind, *uses.get(symbol.name, (1, 0))) - 0.5 * math.log(len(file.symbols)))
+        odds.append(_odds(*uses.get(symbol.name, (1, 0)), len(file.symbols)))
     return _Sketch(
         odds,
-        [signature_tokens(symbol.signature) for symbol in file.symbols],
+        [n_lines_tokens(shown(symbol.signature)) for symbol in file.symbols],
         n_parts,
         with_part,
         heapq.nlargest(_N_ALWAYS, range(len(odds)), key=odds.__getitem__),
@@ -202,10 +206,7 @@ def _sketch(file: GraphFile) -> _Sketch:
     )
 
 
-def _odds(kind: str, n_defined: int, n_used: int) -> float:
-    odds = 2.5 / max(1, n_defined) + 0.1 * math.log1p(n_used)
-    if n_used <= 1:
-        odds -= 1.3
-    if kind in ("field", "constant"):
-        odds -= 0.6
-    return odds
+def _odds(n_defined: int, n_used: int, n_symbols: int) -> float:
+    return (
+        _RARE / max(1, n_defined) + _OFTEN_USED * math.log1p(n_used) + _IN_LARGE_FILE * math.log1p(n_symbols) + _ALWAYS
+    )

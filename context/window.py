@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from context.document import Snapshot
 from context.outline import Outline, Span
-from context.tokens import n_line_tokens, n_tokens
+from context.tokens import n_line_tokens, n_lines_tokens, n_tokens
 
 __all__ = ["Budget", "ContextWindow", "Snippet", "build_window", "n_tokens"]
 
@@ -120,7 +120,7 @@ def _spent_on(snippets: Sequence[Snippet], most: float) -> float:
     """What all snippets together cost, `most` at most."""
     spent = 0.0
     for snippet in snippets:
-        spent += _cost(snippet.text)
+        spent += n_lines_tokens(snippet.text)
         if spent >= most:
             return most
     return spent
@@ -136,7 +136,7 @@ def _chosen(
     starts = _line_starts(snapshot.text) if any(snippet.path == snapshot.path for snippet in snippets) else []
     for snippet in snippets:
         is_own = snippet.path == snapshot.path
-        cost = _cost(snippet.text)
+        cost = n_lines_tokens(snippet.text)
         if not is_own and snippet.path not in paths:
             cost += n_line_tokens(snippet.path) + _PATH_TOKENS
         if cost > left:
@@ -175,15 +175,8 @@ def _origins(snippets: Iterable[Snippet]) -> Iterable[str]:
     return dict.fromkeys(snippet.origin for snippet in snippets if snippet.origin)
 
 
-def _cost(text: str) -> float:
-    return sum(map(n_line_tokens, text.splitlines()))
-
-
 def _line_starts(text: str) -> list[int]:
-    starts = [0]
-    for line in text.split("\n"):
-        starts.append(starts[-1] + len(line) + 1)
-    return starts[:-1]
+    return list(accumulate([len(line) + 1 for line in text.split("\n")], initial=0))[:-1]
 
 
 def _lines(text: str, spans: Iterable[Span]) -> str:
@@ -202,7 +195,7 @@ def _head(text: str, outline: Outline, start: int, offset: int, budget_tokens: f
     for span in (*_headers(text, outline, offset), *outline.imports):
         if span.end > start:
             continue
-        budget_tokens -= _cost(_lines(text, [span]))
+        budget_tokens -= n_lines_tokens(_lines(text, [span]))
         if budget_tokens < 0:
             break
         spans.append(span)

@@ -25,14 +25,14 @@ class ContextCases:
     def __init__(self) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="instant-lsp-eval-")
         atexit.register(self._folder.cleanup)
-        self._repositories: dict[str, tuple[Root, Retrieval]] = {}
+        self._repositories: dict[str, tuple[Graph, Retrieval]] = {}
 
     def answer(self, case: dict[str, Any]) -> dict[str, Any]:
         """`prompt` is all that would be sent, without the marks of a fill-in-the-middle format."""
         before, path, budget = case["text_before"], case["file"], Budget(int(case["budget"]))
         snapshot, offset = Snapshot(path, path, case["language"], 0, before + case["text_after"]), len(before)
-        root, retrieval = self._repository(case["repo_dir"], path)
-        facts = _facts(root, snapshot)
+        graph, retrieval = self._repository(case["repo_dir"], path)
+        facts = _facts(graph, snapshot)
         place = Place(snapshot, offset, facts, budget.tokens, visits=tuple(case.get("open_files", ())))
         window = build_window(
             snapshot,
@@ -44,21 +44,21 @@ class ContextCases:
         snippets = "".join(f"{snippet.path}\n{snippet.text}\n" for snippet in window.snippets)
         return {"prompt": f"{snippets}{window.prefix}{window.held_back}{window.suffix}"}
 
-    def _repository(self, folder: str, path: str) -> tuple[Root, Retrieval]:
+    def _repository(self, folder: str, path: str) -> tuple[Graph, Retrieval]:
         """The index of `folder`, empty where it does not hold the case's own file."""
         if folder not in self._repositories:
             store = Path(self._folder.name) / f"{hashlib.blake2b(os.fsencode(folder)).hexdigest()[:16]}.sqlite3"
             if os.path.isfile(os.path.join(folder, path)):
                 Indexer(folder, store).update()
-            root = Root(folder, store)
-            self._repositories[folder] = (root, Retrieval(Graph([root])))
+            graph = Graph([Root(folder, store)])
+            self._repositories[folder] = (graph, Retrieval(graph))
         return self._repositories[folder]
 
 
-def _facts(root: Root, snapshot: Snapshot) -> FileFacts:
+def _facts(graph: Graph, snapshot: Snapshot) -> FileFacts:
     """What was known of the document before its last edits, as far as it still holds."""
-    symbols, imports = root.reader.symbols_of(snapshot.path), root.reader.imports_of(snapshot.path)
-    if not symbols and not imports:
+    file = graph.file(graph.roots[0], snapshot.path)
+    if not file.symbols and not file.imports:
         return extract(snapshot.path, snapshot.language, snapshot.text.encode())
-    stored = FileFacts(snapshot.path, snapshot.language, 0, tuple(symbols), tuple(imports))
+    stored = FileFacts(snapshot.path, snapshot.language, 0, tuple(file.symbols), tuple(file.imports))
     return follow(stored, snapshot.text)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from functools import cached_property
+from itertools import accumulate
 
 from context.codegraph.facts import FileFacts, Symbol
 from context.outline import Outline, Scope, ScopeKind, Span
@@ -32,17 +33,18 @@ def follow(facts: FileFacts, text: str) -> FileFacts:
             continue
         n_moved = line - symbol.line
         numbers[number] = len(kept)
+        container = numbers.get(symbol.container, -1)
         end_line = min(symbol.end_line + n_moved, len(lines.all) - 1)
-        kept.append(symbol._replace(container=numbers.get(symbol.container, -1), line=line, end_line=end_line))
+        if (container, line, end_line) != (symbol.container, symbol.line, symbol.end_line):
+            symbol = symbol._replace(container=container, line=line, end_line=end_line)
+        kept.append(symbol)
     return facts._replace(n_lines=len(lines.all), symbols=tuple(kept), edges=(), chunks=())
 
 
 def outline_around(facts: FileFacts, text: str, offset: int) -> Outline:
     """The imports, and the scopes around `offset`, as far as facts tell them."""
     lines = text.split("\n")
-    starts = [0]
-    for text_line in lines:
-        starts.append(starts[-1] + len(text_line) + 1)
+    starts = list(accumulate([len(line) + 1 for line in lines], initial=0))
     row = text.count("\n", 0, offset)
     scopes = tuple(
         Scope(

@@ -21,7 +21,12 @@ from context.codegraph.roots import Root
 _MAX_HOPS = 2
 _MAX_FILES = 600
 _MAX_BASES = 6
+_MAX_NAMES = 20_000
+_MAX_NAMESAKES = 6
 _MAX_PER_FOLDER = 24
+_MAX_LINKED = 48
+_PASSED_ON = (0.5, 0.3, 0.2)
+"""How close what an import brings along is, by the number of files between."""
 _MANY_USES = 50
 _N_USES = (
     "SELECT value, (SELECT count(*) FROM (SELECT 1 FROM symbols WHERE name = value LIMIT ?1)),"
@@ -35,6 +40,7 @@ _FAMILIES = {
 }
 # In these languages the files of a folder see each other's names without an import.
 _ONE_PACKAGE = frozenset(("go", "java", "kotlin", "scala", "csharp"))
+_SEPARATORS = {"rust": "::", "c": "::", "php": "\\"}
 TYPES = frozenset(("class", "interface", "enum", "type", "message", "table", "service"))
 
 
@@ -107,10 +113,12 @@ class Graph:
     def __init__(self, roots: Sequence[Root]) -> None:
         self.roots = roots
         self._files: dict[tuple[int, str], GraphFile] = {}
+        self._defined: dict[tuple[str, str], list[Definition]] = {}
 
     def forget(self) -> None:
         """Drops what was remembered, after a store or an overlay has changed."""
         self._files.clear()
+        self._defined.clear()
 
     def file(self, root: Root, path: str) -> GraphFile:
         """A file, which need not be indexed: then it is empty."""
@@ -121,17 +129,25 @@ class Graph:
             self._files[key] = GraphFile(root, path)
         return self._files[key]
 
-    def seen_from(self, facts: FileFacts) -> View:
-        """The graph as a file of the workspace sees it, whose facts may be newer than what is stored of it."""
-        return View(self, GraphFile(self.roots[0], facts.path, facts))
+    def seen_from(self, facts: FileFacts, text: str = "") -> View:
+        """The graph as a file of the workspace sees it, whose facts and text may be newer than what is stored of it."""
+        return View(self, GraphFile(self.roots[0], facts.path, facts), text)
 
-    def defined(self, name: str, family: str, limit: int = 24) -> list[Definition]:
-        """All definitions of a name in languages that can see each other, workspace first; [] if there are more."""
+    def defined(self, name: str, family: str) -> list[Definition]:
+        """All definitions of a name in languages that can see each other, workspace first; [] if there are many."""
+        key = (name, family)
+        if key not in self._defined:
+            if len(self._defined) >= _MAX_NAMES:
+                self._defined.clear()
+            self._defined[key] = self._find(name, family)
+        return self._defined[key]
+
+    def _find(self, name: str, family: str) -> list[Definition]:
         found: list[Definition] = []
         for root in self.roots:
-            located = root.reader.symbols_named(name, limit + 1)
+            located = root.reader.symbols_named(name, _MAX_NAMESAKES + 1)
             found += [Definition(self.file(root, one.path), one.number) for one in located]
-            if len(found) > limit:
+            if len(found) > _MAX_NAMESAKES:
                 return []
         return [one for one in found if family_of(one.file.language) == family]
 
@@ -139,24 +155,32 @@ class Graph:
 class View:
     """What the names in one file mean."""
 
-    def __init__(self, graph: Graph, file: GraphFile) -> None:
+    def __init__(self, graph: Graph, file: GraphFile, text: str = "") -> None:
         self.file = file
         self.family = family_of(file.language)
         self._graph = graph
+        self._text = text
 
     @cached_property
     def linked(self) -> dict[GraphFile, float]:
         """The files whose names this one can use, and how closely: 1 for an import, less for what it passes on."""
-        linked: dict[GraphFile, float] = {}
-        for targets in self._imported.values():
-            for root, target in targets:
-                for file in self._files(root, target):
-                    linked[file] = max(linked.get(file, 0.0), 1.0)
-        for file in list(linked):
-            for passed in self._passed_on(file):
-                linked.setdefault(passed, 0.5)
+        linked = dict.fromkeys(
+            (
+                file
+                for targets in self._imported.values()
+                for root, target in targets
+                for file in self._files(root, target)
+            ),
+            1.0,
+        )
         for file in self._package():
             linked.setdefault(file, 0.7)
+        newest = list(linked)
+        for closeness in _PASSED_ON:
+            newest = [passed for file in newest for passed in self._passed_on(file) if passed not in linked]
+            linked.update(dict.fromkeys(newest, closeness))
+            if len(linked) > _MAX_LINKED:
+                break
         linked.pop(self.file, None)
         return linked
 
@@ -171,14 +195,15 @@ class View:
         linked = [Definition(file, index) for file in self.linked for index in file.top(name)]
         return linked or self._graph.defined(name, self.family)
 
-    def modules(self, name: str) -> list[GraphFile]:
-        """The files that a name stands for, where it is an imported module."""
-        return [
-            file
-            for root, target in self._imported.get(name, ())
-            if target.name == ""
-            for file in self._files(root, target)
-        ]
+    def modules(self, chain: Sequence[str]) -> list[GraphFile]:
+        """The files that a name stands for, where it is an imported module; or a whole path as in `crate::net::tcp`."""
+        if not chain:
+            return []
+        if len(chain) == 1 and chain[0] in self._imported:
+            targets = [found for found in self._imported[chain[0]] if found[1].name == ""]
+        else:
+            targets = self._resolved(Import(_SEPARATORS.get(self.family, ".").join(chain), "", "", 0))
+        return [file for root, target in targets for file in self._files(root, target)]
 
     def members(self, owner: Definition, n_bases: int = _MAX_BASES) -> Iterator[Definition]:
         """A type's members, then those of its extensions and its bases."""
@@ -228,6 +253,9 @@ class View:
         if not target.path.endswith("/"):
             return [self._graph.file(root, target.path)]
         paths = root.resolver.paths.in_folder(target.path.rstrip("/"))
+        if len(paths) > _MAX_PER_FOLDER:
+            # Of a large package those that are named here: a file has the name of what it defines by custom.
+            paths = [path for path in paths if posixpath.basename(path).split(".")[0] in self._text]
         files = [self._graph.file(root, path) for path in paths[:_MAX_PER_FOLDER]]
         return [file for file in files if family_of(file.language) == self.family]
 
