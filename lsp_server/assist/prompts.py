@@ -18,6 +18,9 @@ MATERIAL = (
 )
 """The sentence that ends every system prompt."""
 
+_MAX_REPORT_CHARS = 1_000
+_MAX_SAID_CHARS = 8_000
+
 EXPLAINING = f"""\
 You explain source code to a developer who has it open in an editor. Be exact and plain; say what you can see, and \
 say so where you cannot see enough. Answer in Markdown. {MATERIAL}"""
@@ -42,6 +45,36 @@ EXPLAIN_DIAGNOSTIC = """\
 
 Explain what the report means, why this code causes it, and how it is put right."""
 
+FIXING = f"""\
+You correct source code in an editor. You are shown a piece of code and what a tool reports about it. Change as little \
+as puts the report right: keep every comment, every name that other code may use, and the formatting. Answer with the \
+whole corrected piece in one code block and nothing else. {MATERIAL}"""
+
+FIX = """\
+{definitions}{guidelines}{around}The code to correct, from {path}:
+
+{code}
+
+{reports}
+Write the whole code above again with {what} put right, in one code block: all of its lines, the unchanged ones too, \
+and only them. If an import is missing, put it before the code."""
+
+FIX_AROUND = """\
+The file has this before the code to correct:
+
+{around}
+
+"""
+
+FIX_REPORT = """\
+A tool reports this about line {n_line}, {line}:
+
+{diagnostic}
+"""
+
+FIX_AGAIN = """\
+That cannot be used. {fault} Answer with the whole corrected code in one code block, and nothing else."""
+
 DEFINITION = """\
 It is defined in {path}:
 
@@ -58,7 +91,7 @@ The part to explain:
 """
 
 GUIDELINES = """\
-The repository's guidelines for code, where they apply:
+The repository's guidelines, which you follow where they concern how code is written:
 
 {guidelines}
 
@@ -72,6 +105,15 @@ class Finding:
     message: str
     source: str = ""
     code: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """A finding and its place: `n_line` counts from 1 in the code that is shown, `line` is that line."""
+
+    n_line: int
+    line: str
+    finding: Finding
 
 
 def explain_symbol(
@@ -112,6 +154,43 @@ def explain_diagnostic(finding: Finding, line: str, code: str, language: str, *,
             code=fenced(code, language), place=place, diagnostic=diagnostic(finding), guidelines=guidelines
         ),
     )
+
+
+def fix(
+    code: str,
+    language: str,
+    path: str,
+    told: Sequence[Told],
+    *,
+    around: str = "",
+    definitions: Sequence[tuple[str, str]] = (),
+    guidelines: str = "",
+) -> list[Message]:
+    """The code, corrected in what is told of it; `around` is what stands before it in its file."""
+    question = FIX.format(
+        definitions="".join(f"{defined(at, text, language)}\n" for at, text in definitions),
+        guidelines=guidelines,
+        around=FIX_AROUND.format(around=fenced(around, language)) if around else "",
+        path=f"`{inline(path)}`",
+        code=fenced(code, language),
+        reports="".join(
+            FIX_REPORT.format(
+                n_line=one.n_line, line=f"`{inline(one.line)}`", diagnostic=diagnostic(one.finding, _MAX_REPORT_CHARS)
+            )
+            for one in told
+        ),
+        what="this" if len(told) == 1 else "all of this",
+    )
+    return conversation(FIXING, question)
+
+
+def fix_again(messages: Sequence[Message], said: str, fault: str) -> list[Message]:
+    """The conversation after an answer that cannot be used; `fault` is a sentence."""
+    return [
+        *messages,
+        {"role": "assistant", "content": clipped(said, _MAX_SAID_CHARS)},
+        {"role": "user", "content": FIX_AGAIN.format(fault=fault)},
+    ]
 
 
 def conversation(system: str, question: str) -> list[Message]:
