@@ -40,6 +40,8 @@ ANSWER = "zoom(left, right)"
 LONG_ANSWER = " zoom(left, right, top, bottom, width, height, depth)"
 N_WARM_UP = 30
 N_PER_ROUND = 25
+N_ACCEPTED = 30
+LOOK_S = 0.8
 # Longer than the quiet after which a server does its idle work, which must not fall into another's round.
 REST_S = 0.6
 
@@ -116,6 +118,7 @@ class Run:
                 self._type(typist, source.uri, islice(keys[name], n), figures[name])
         if typists[0].server.name == "ours":
             figures["ours, typed through"] = self._typed_through(typists[0], source)
+            figures["ours, accepted"] = self._accepted(typists[0], source)
         return figures
 
     def _typed_through(self, typist: Typist, source: Source) -> Figures:
@@ -127,6 +130,20 @@ class Run:
             # The last key leaves nothing to show, which would be a new question.
             self._type(typist, source.uri, iter(LONG_ANSWER[:-1]), figures)
             typist.type(source.uri, LONG_ANSWER[-1])
+        self.endpoint.answer = ANSWER
+        return figures
+
+    def _accepted(self, typist: Typist, source: Source) -> Figures:
+        """The developer looks at what is shown, and takes it: the next one was fetched meanwhile."""
+        figures, uri = Figures(), f"{source.uri}.accepted"
+        typist.open(uri, source.language, source.text, source.cursor)
+        time.sleep(REST_S)
+        for n in range(N_ACCEPTED):
+            self.endpoint.answer = LONG_ANSWER
+            typist.type(uri, f"\n{source.indent}taken_{n} =")
+            self.endpoint.answer = f"\n{source.indent}following_{n} = {n}\n"
+            time.sleep(LOOK_S)
+            self._type(typist, uri, iter((LONG_ANSWER,)), figures)
         self.endpoint.answer = ANSWER
         return figures
 

@@ -25,6 +25,7 @@ _FIRST_TOKEN_SHARE = 0.1
 _PAUSE_S = 1.0
 _SMOOTHING = 0.2
 _NOISE = 2.0
+_QUICK_MS = 50.0
 _MAX_LOAD = 16.0
 _MAX_COMPOSED_CHARS = 40
 
@@ -79,7 +80,7 @@ class Pace:
             return self._refusals
         # The middle of the last five: one cold prompt among them is no queue.
         recent_ms = median(list(self._first_tokens_ms)[-5:])
-        queue = recent_ms / max(_NOISE * min(self._first_tokens_ms), 1.0)
+        queue = recent_ms / max(_NOISE * min(self._first_tokens_ms), _QUICK_MS)
         return min(_MAX_LOAD, self._refusals * max(1.0, queue))
 
     def delay_s(self) -> float:
