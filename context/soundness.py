@@ -51,4 +51,5 @@ def _comments(source: bytes, language: Language) -> Iterator[tree_sitter.Node]:
 
 
 def _encode(text: str) -> bytes:
-    return text.encode("utf-8", "surrogatepass").replace(b"\0", b" ")
+    """UTF-8 as grammars take it: they stop at NUL for long, and know no carriage return that ends a line alone."""
+    return re.sub(r"\r(?!\n)", "\n", text).encode("utf-8", "surrogatepass").replace(b"\0", b" ")

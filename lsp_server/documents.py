@@ -55,6 +55,15 @@ class Documents(Workspace):
         offset = document.buffer.offset_at(params.position.line, params.position.character, self._encoding)
         return self._snapshot(document), offset
 
+    def stretch(self, uri: str, range_: types.Range) -> tuple[Snapshot, int, int]:
+        """The document as it is now, and the offsets where a range begins and ends; raises NotOpenError."""
+        document = self.get_text_document(uri)
+        start, end = (
+            document.buffer.offset_at(place.line, place.character, self._encoding)
+            for place in (range_.start, range_.end)
+        )
+        return self._snapshot(document), min(start, end), max(start, end)
+
     def snapshot(self, uri: str) -> Snapshot:
         """The document as it is now, the same object until it changes; raises NotOpenError."""
         return self._snapshot(self.get_text_document(uri))
@@ -67,6 +76,14 @@ class Documents(Workspace):
     def range_of(self, snapshot: Snapshot, start: int, end: int) -> types.Range:
         """Two offsets into `snapshot.text` as the client counts them."""
         return types.Range(self.position_of(snapshot, start), self.position_of(snapshot, end))
+
+    def offsets_of(self, snapshot: Snapshot, range_: types.Range) -> tuple[int, int]:
+        """A range as the client counts it as two offsets into `snapshot.text`, the smaller one first."""
+        buffer = self._buffer_of(snapshot)
+        start, end = (
+            buffer.offset_at(place.line, place.character, self._encoding) for place in (range_.start, range_.end)
+        )
+        return min(start, end), max(start, end)
 
     def get_text_document(self, doc_uri: str) -> OpenDocument:
         """The open document; raises NotOpenError where pygls would read the file."""

@@ -52,6 +52,7 @@ def is_whole(answer: str) -> bool:
 
 def code_of(answer: str) -> str:
     """The code in the answer's first fence, maybe none; all of an answer without a fence. Raises UnusableError."""
+    answer = LINE_BREAK.sub("\n", answer)
     opened = _FENCE.search(answer)
     if opened is None:
         if not answer.strip():
@@ -94,7 +95,7 @@ def _check(snapshot: Snapshot, stretch: Stretch, change: Change, outline: Outlin
     before = snapshot.text[stretch.start : stretch.end]
     moved = [Edit(edit.start - stretch.start, edit.end - stretch.start, edit.text) for edit in change.within]
     after = applied(before, moved)
-    n_before, n_after = before.count("\n") + 1, after.count("\n") + 1
+    n_before, n_after = (len(LINE_BREAK.split(text)) for text in (before, after))
     if not after.strip() and n_before > _MAX_LINES_TO_DELETE:
         raise UnusableError("The answer holds no code.")
     if n_before >= _MIN_LINES_TO_LOSE and n_after < _KEPT_SHARE * n_before:

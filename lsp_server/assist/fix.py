@@ -25,7 +25,7 @@ from lsp_server.endpoint.client import Message
 Definitions = Callable[[Snapshot, int, int], Awaitable[Sequence[Snippet]]]
 """The definitions in other files that the text between two offsets uses, the most useful first."""
 
-Guidelines = Callable[[Snapshot], str]
+Guidelines = Callable[[Snapshot], Awaitable[str]]
 """The rules of the repository that the document belongs to; "" where there are none."""
 
 _MAX_IMPORT_CHARS = 1_500
@@ -47,7 +47,7 @@ async def no_definitions(_: Snapshot, _start: int, _end: int) -> Sequence[Snippe
     return ()
 
 
-def no_guidelines(_: Snapshot) -> str:
+async def no_guidelines(_: Snapshot) -> str:
     """Stands where a repository has no rules."""
     return ""
 
@@ -108,7 +108,7 @@ class Fixer:
     ) -> list[Message]:
         """The prompt; what helps least is left out first where the model's context is small."""
         snippets = list(await self._definitions(snapshot, stretch.start, stretch.end))
-        around, guidelines = _around(snapshot, outline, stretch), self._guidelines(snapshot)
+        around, guidelines = _around(snapshot, outline, stretch), await self._guidelines(snapshot)
         told = [_told(snapshot, stretch, report) for report in reports]
         code = snapshot.text[stretch.start : stretch.end].replace("\r\n", "\n")
         room = self._tiers.room_chars(tier)
