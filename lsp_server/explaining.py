@@ -1,0 +1,225 @@
+"""Explanations on the wire: owns hovers, the command that explains and the one that toggles thinking; asks no model.
+
+`instant.explain` takes one object: `uri`, `range`, and where wanted `diagnostic`, `tier` ("thinking" for this once),
+`workDoneToken` and `partialResultToken`. Parts and result are objects whose `text` is the whole Markdown to show.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
+
+from context import Snapshot
+from lsp_server import progress
+from lsp_server.assist import guidelines, prompts, subject
+from lsp_server.assist.markdown import link
+from lsp_server.documents import NotOpenError
+from lsp_server.endpoint.status import EndpointError
+
+if TYPE_CHECKING:
+    from lsp_server.assist.subject import Subject
+    from lsp_server.assist.tier import Tier
+    from lsp_server.server import InstantServer
+    from lsp_server.session import Session
+
+EXPLAIN = "instant.explain"
+TOGGLE_THINKING = "instant.toggleThinking"
+KIND = "instant.explain"
+"""The kind of code actions that explain: no fix, and no refactoring either."""
+
+PART_S = 0.1
+"""Parts of an explanation are whole texts, so they are not sent more often than one reads."""
+
+REFUSED = "Nothing of this file is sent: its name says that it holds secrets."
+NO_CODE = "There is no code here to explain."
+_MAX_ACTIONS = 4
+
+
+async def hover(ls: InstantServer, params: types.HoverParams) -> types.Hover | None:
+    """What is known by now of the name under the cursor; never waits for the model."""
+    snapshot, offset = ls.documents.at(params)
+    if ls.settings.hover == "off" or ls.is_refused(snapshot):
+        return None
+    outline = ls.syntax.near(snapshot.uri, offset)
+    session = await ls.ready_session()
+    hovered = await session.explainer.hover(
+        snapshot,
+        offset,
+        outline,
+        ls.definitions,
+        is_always=ls.settings.hover == "always",
+        guidelines=lambda: guidelines_of(ls, snapshot),
+    )
+    if hovered is None:
+        return None
+    return types.Hover(
+        contents=types.MarkupContent(types.MarkupKind.Markdown, hovered.text),
+        range=ls.documents.range_of(snapshot, hovered.start, hovered.end),
+    )
+
+
+async def explain(ls: InstantServer, *arguments: Any) -> dict[str, str]:
+    """Explains a selection, a function or a diagnostic, streamed to who gave a token for it."""
+    asked = _asked(ls, *arguments)
+    try:
+        snapshot = ls.documents.snapshot(asked.uri)
+    except NotOpenError:
+        raise JsonRpcInvalidParams("the document is not open") from None
+    if ls.is_refused(snapshot):
+        return await _shown(ls, asked, {"title": "", "text": f"*{REFUSED}*"})
+    _, start, end = ls.documents.stretch(asked.uri, asked.range)
+    outline = ls.syntax.near(asked.uri, start)
+    session = await ls.ready_session()
+    about = _subject(ls, session, asked, subject.Place(snapshot, start, end, outline))
+    if about is None:
+        return await _shown(ls, asked, {"title": "", "text": f"*{NO_CODE}*"})
+    return await _shown(ls, asked, await _explained(ls, session, snapshot, asked, about))
+
+
+async def toggle_thinking(ls: InstantServer) -> str:
+    """Turns the thinking tier on or off; the sentence that says what holds now."""
+    session = await ls.ready_session()
+    return session.think(not session.tiers.is_thinking)
+
+
+def actions(ls: InstantServer, params: types.CodeActionParams) -> Iterator[types.CodeAction | types.Command]:
+    """What can be explained at the range; the function around the cursor only for who asks for actions."""
+    snapshot = ls.documents.snapshot(params.text_document.uri)
+    only = params.context.only
+    if (only and not any(kind == KIND or KIND.startswith(f"{kind}.") for kind in only)) or ls.is_refused(snapshot):
+        return
+    _, start, end = ls.documents.stretch(snapshot.uri, params.range)
+    for diagnostic in params.context.diagnostics[:_MAX_ACTIONS]:
+        yield _action(ls, f"Explain: {prompts.inline(diagnostic.message, 60)}", snapshot, diagnostic.range, diagnostic)
+    is_asked = params.context.trigger_kind is not types.CodeActionTriggerKind.Automatic
+    if snapshot.text[start:end].strip():
+        yield _action(ls, "Explain the selection", snapshot, params.range)
+    elif is_asked and (outline := ls.syntax.near(snapshot.uri, start)) is not None:
+        names = [scope.name for scope in outline.enclosing(start) if scope.name]
+        if names:
+            yield _action(ls, f"Explain {prompts.inline(names[-1], 60)}", snapshot, params.range)
+
+
+def guidelines_of(ls: InstantServer, snapshot: Snapshot) -> str:
+    """The guidelines of the repository that holds the document, as the settings want them."""
+    return guidelines.read(snapshot, ls.settings.chat.guidelines, ls.settings.secrets.refused)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """The command's argument, as far as it is right."""
+
+    uri: str
+    range: types.Range
+    diagnostic: types.Diagnostic | None
+    tier: Tier | None
+    work_token: progress.Token | None
+    part_token: progress.Token | None
+
+
+def _asked(ls: InstantServer, *arguments: Any) -> _Asked:
+    """Reads the argument; raises JsonRpcInvalidParams."""
+    converter = ls.protocol._converter
+    given = converter.unstructure(arguments[0]) if len(arguments) == 1 else None
+    if not isinstance(given, dict):
+        raise JsonRpcInvalidParams("instant.explain takes one object")
+    try:
+        diagnostic = given.get("diagnostic")
+        return _Asked(
+            str(given["uri"]),
+            converter.structure(given["range"], types.Range),
+            converter.structure(diagnostic, types.Diagnostic) if diagnostic else None,
+            "thinking" if given.get("tier") == "thinking" else "instant" if given.get("tier") == "instant" else None,
+            _token(given.get("workDoneToken")),
+            _token(given.get("partialResultToken")),
+        )
+    except Exception:  # noqa: BLE001  whatever cattrs makes of wrong parameters
+        raise JsonRpcInvalidParams("the argument of instant.explain is not as it should be") from None
+
+
+def _token(given: Any) -> progress.Token | None:
+    return given if isinstance(given, str | int) else None
+
+
+def _subject(ls: InstantServer, session: Session, asked: _Asked, place: subject.Place) -> Subject | None:
+    room_chars = session.tiers.room_chars(asked.tier)
+    rules = guidelines_of(ls, place.snapshot)
+    if asked.diagnostic is None:
+        return subject.of_stretch(place, room_chars, rules)
+    code = "" if asked.diagnostic.code is None else str(asked.diagnostic.code)
+    finding = prompts.Finding(asked.diagnostic.message, asked.diagnostic.source or "", code)
+    return subject.of_finding(place, finding, room_chars, rules)
+
+
+async def _explained(
+    ls: InstantServer, session: Session, snapshot: Snapshot, asked: _Asked, about: Subject
+) -> dict[str, str]:
+    """The whole result; an endpoint that fails is told in its text."""
+    line = ls.documents.position_of(snapshot, about.start).line + 1
+    name = snapshot.path.rsplit("/", 1)[-1] or "unsaved file"
+    head = f"### {about.title}\n\n{link(f'{snapshot.path or name}:{line}', f'{snapshot.uri}#L{line}')}"
+    tier = asked.tier or session.tiers.wanted
+    parts = _Parts(ls, asked.part_token)
+    async with progress.shown(ls, f"Explaining {about.title.replace('`', '')}", asked.work_token) as say:
+        say(f"waiting for the {tier} model")
+
+        def on_text(text: str) -> None:
+            say("the model writes")
+            parts.send(f"{head}\n\n{text}")
+
+        try:
+            explanation = await session.explainer.explain(about, on_text, tier=asked.tier)
+        except EndpointError as error:
+            return {"title": about.title, "text": f"{head}\n\n*{error}*"}
+    return {
+        "title": about.title,
+        "text": f"{head}\n\n{explanation.markdown}",
+        "tier": explanation.tier,
+        "model": explanation.model,
+    }
+
+
+async def _shown(ls: InstantServer, asked: _Asked, result: dict[str, str]) -> dict[str, str]:
+    """The result; an editor that has no view of its own for it shows it as a message."""
+    if asked.part_token is None:
+        ls.window_show_message(types.ShowMessageParams(types.MessageType.Info, result["text"]))
+    return result
+
+
+def _action(
+    ls: InstantServer,
+    title: str,
+    snapshot: Snapshot,
+    range_: types.Range,
+    diagnostic: types.Diagnostic | None = None,
+) -> types.CodeAction | types.Command:
+    plain = ls.protocol._converter.unstructure
+    argument = {"uri": snapshot.uri, "range": plain(range_)}
+    if diagnostic is not None:
+        argument["diagnostic"] = plain(diagnostic)
+    command = types.Command(title, EXPLAIN, arguments=[argument])
+    able = ls.client_capabilities.text_document and ls.client_capabilities.text_document.code_action
+    if not able or able.code_action_literal_support is None:
+        return command
+    kind = types.CodeActionKind.QuickFix if diagnostic is not None else KIND
+    return types.CodeAction(title, kind, command=command)
+
+
+class _Parts:
+    """Sends what an explanation has grown to, now and then."""
+
+    def __init__(self, ls: InstantServer, token: progress.Token | None) -> None:
+        self._ls, self._token = ls, token
+        self._next_s = 0.0
+
+    def send(self, text: str) -> None:
+        """Sends the text, if the last one was not sent just now."""
+        now_s = asyncio.get_running_loop().time()
+        if self._token is not None and now_s >= self._next_s:
+            self._next_s = now_s + PART_S
+            progress.partly(self._ls, self._token, {"text": text})
