@@ -9,23 +9,24 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import cast
-
-import tree_sitter
 
 from context.codegraph import wording
 from context.codegraph.facts import Symbol, SymbolKind
+from context.codegraph.grammar_query import Captures
 from context.codegraph.source import Source
 
 _FUNCTIONS = ("function", "method", "scope")
 _HOLDERS = ("class", "interface", "enum", "extension", "type")
 _BINDINGS = ("variable", "constant", "function", "prototype")
+_LOCAL = (*_BINDINGS, "property", "field")
 # Here no function lies in a function; where one seems to, an error before has hidden the end of the other.
 _FLAT = ("c", "cpp")
 _RECEIVERS = ("", "self", "this", "cls")
 _EXPORTS = ("", "exports")
 _SAYS_MORE = {"variable": 0, "field": 0, "typedef": 0, "interface": 20, "enum": 20}
+_TEXT_TYPE = re.compile(r":?\s*[\"'`]")
 _EXPORT = re.compile(r"^\s*export\b", re.MULTILINE)
 _REQUIRE = re.compile(r"(?:await\s+import|require)\s*\([^()]*\)(?:\.\w+)*")
 _MAX_VALUE_BYTES = 80
@@ -38,18 +39,19 @@ class Found:
     role: str
     start: int
     end: int
+    captures: Captures
     name: str = ""
     name_start: int = 0
-    captures: dict[str, list[tree_sitter.Node]] = field(default_factory=dict)
+    order: tuple[int, int, int] = (0, 0, 0)
+
+    def __post_init__(self) -> None:
+        """Tells the order: by place; what lies around first, and of two of one place that which says more."""
+        self.order = self.start, -self.end, -_SAYS_MORE.get(self.role, 10) - len(self.captures)
 
     @property
     def body(self) -> int:
         """The byte where the body begins, -1 without one."""
         return self.captures["body"][0].start_byte if "body" in self.captures else -1
-
-    def order(self) -> tuple[int, int, int]:
-        """By place; what lies around first, and of two of one place that which says more."""
-        return self.start, -self.end, -_SAYS_MORE.get(self.role, 10) - len(self.captures)
 
 
 @dataclass(slots=True, eq=False)
@@ -62,14 +64,14 @@ class Region:
     end: int
     parent: Region | None = None
     access: str = ""
-    local_names: set[bytes] = field(default_factory=set)
+    local_names: set[str] = field(default_factory=set)
     members: set[str] = field(default_factory=set)
-    _hidden: frozenset[bytes] | None = None
+    _hidden: frozenset[str] | None = None
 
-    def hidden(self) -> frozenset[bytes]:
+    def hidden(self) -> frozenset[str]:
         """The names that are local here; asked for when all are known."""
         if self._hidden is None:
-            around = self.parent.hidden() if self.parent else frozenset[bytes]()
+            around = self.parent.hidden() if self.parent else frozenset[str]()
             self._hidden = around | self.local_names if self.local_names else around
         return self._hidden
 
@@ -88,6 +90,7 @@ class Definitions:
         self.symbols: list[Symbol] = []
         self._source = source
         self._language = language
+        self._is_flat = language in _FLAT
         self._exported = exported
         self._owners: dict[str, int] = {}
         self._decorators: Found | None = None
@@ -106,7 +109,7 @@ class Definitions:
         """The innermost region around a byte."""
         return self._cuts[bisect_right(self._cuts, byte, key=itemgetter(0)) - 1][1]
 
-    def add_local(self, byte: int, name: bytes) -> None:
+    def add_local(self, byte: int, name: str) -> None:
         """A parameter or variable that is no symbol: the region around binds its name, unless that is the file."""
         region = self.region_at(byte)
         if region.kind != "module":
@@ -114,8 +117,9 @@ class Definitions:
 
     def _nest(self, found: Sequence[Found], inner: Region) -> None:
         named: set[int] = set()
-        for one in sorted(found, key=Found.order):
-            inner = self._leave(inner, one.start)
+        for one in sorted(found, key=attrgetter("order")):
+            if inner.end <= one.start:
+                inner = self._leave(inner, one.start)
             if one.name:
                 # A decorated definition holds the plain one, which its query finds once more.
                 if one.name_start in named:
@@ -133,6 +137,8 @@ class Definitions:
 
     def _take(self, one: Found, inner: Region) -> Region:
         """Puts one in its place; the region that goes on from there."""
+        if inner.kind in _FUNCTIONS and one.role in _LOCAL and not (one.role == "function" and self._is_flat):
+            return self._bind(one, inner)
         match one.role:
             case "scope":
                 return self._enter(Region(inner.symbol, "scope", one.start, one.end, inner))
@@ -145,6 +151,8 @@ class Definitions:
             case "decorator":
                 self._decorate(one)
                 return inner
+            case "variable" if _REQUIRE.fullmatch(self._text(one, "value")):
+                return inner
         if inner.start == one.start and inner.end == one.end and inner.parent and inner.symbol >= 0:
             # One declaration of several names: they stand side by side.
             self._define(one, inner.parent)
@@ -153,27 +161,23 @@ class Definitions:
         if one.role == "typedef":
             # The struct that it names lies beside it, not in it.
             return inner
-        if symbol == inner.symbol:
-            # What is local needs a region only where it binds names itself.
-            is_plain = one.role == "variable" or inner.kind not in _FUNCTIONS
-            return inner if is_plain else self._enter(Region(symbol, "scope", one.start, one.end, inner))
         return self._enter(Region(symbol, self.symbols[symbol].kind, one.start, one.end, inner))
 
+    def _bind(self, one: Found, inner: Region) -> Region:
+        """Makes a name local, unless it is that of a member; only a function binds names itself."""
+        if one.role in _BINDINGS and "owner" not in one.captures:
+            inner.local_names.add(one.name)
+        if one.role in ("function", "property"):
+            return self._enter(Region(inner.symbol, "scope", one.start, one.end, inner))
+        return inner
+
     def _define(self, one: Found, inner: Region) -> int:
-        """Adds the symbol, unless it is a local one; the index of the symbol that the code belongs to."""
-        if inner.kind in _FUNCTIONS:
-            if one.role == "function" and self._language in _FLAT:
-                inner = next(region for region in inner.outward() if region.kind not in _FUNCTIONS)
-            elif one.role in _BINDINGS and "owner" not in one.captures:
-                inner.local_names.add(one.name.encode())
-                return inner.symbol
-            elif one.role in ("property", "field") or "owner" in one.captures:
-                return inner.symbol
-        if one.role == "variable" and _REQUIRE.fullmatch(self._text(one, "value")):
-            return inner.symbol
-        owner = wording.owner(self._text(one, "owner"))
+        """Adds a symbol; its index, or that of the type that it goes on with."""
+        if self._is_flat and one.role == "function":
+            inner = next(region for region in inner.outward() if region.kind not in _FUNCTIONS)
         if one.role == "extension" and one.name in self._owners:
             return self._owners[one.name]
+        owner = wording.owner(self._text(one, "owner"))
         container = inner.symbol if owner in _EXPORTS else self._owner(owner, one)
         inner.members.add(one.name)
         symbol = self._add(one, container, inner, self._type(one))
@@ -197,7 +201,9 @@ class Definitions:
         is_public = wording.is_public(
             one.name, source.code[start : one.name_start], self._language, holder, inner.access
         )
-        if holder == "module" and is_public and self._exported:
+        if one.role == "module":
+            is_public = True
+        elif holder == "module" and is_public and self._exported:
             is_public = one.name in self._exported or _EXPORT.search(signature) is not None
         self.symbols.append(
             Symbol(
@@ -216,6 +222,8 @@ class Definitions:
 
     def _type(self, one: Found) -> str:
         declared = self._text(one, "result")
+        if self._language.startswith("typescript") and _TEXT_TYPE.match(declared):
+            return ""
         return wording.bare_type(declared) if declared else wording.constructed(self._text(one, "value"))
 
     def _text(self, one: Found, capture: str) -> str:

@@ -39,8 +39,7 @@ def _ecmascript(source: Source, node: tree_sitter.Node) -> Taken:
         yield from _required(source, node)
         return
     if node.type == "import_alias":
-        local, target = node.named_children
-        yield source.text(target), "", source.text(local)
+        yield source.text(node.named_children[-1]), "", source.text(node.named_children[0])
         return
     module, taken = "", []
     for child in _descend(node, ("import_clause", "named_imports", "export_clause", "import_require_clause")):

@@ -9,8 +9,11 @@ import tree_sitter
 
 from context.languages import Language
 
-# A macro between `class` and the name, which the grammar takes for the name.
+# Macros that say how a name is exported or called: grammars take them for a type or for the name.
 _CLASS_MACRO = re.compile(rb"\b((?:class|struct)\s+)([A-Z][A-Z0-9_]+)(?=\s+\w+\s*(?:final\s*)?[:{])")
+_CALL_MACRO = re.compile(
+    rb"((?<!define )(?<!ifdef )(?<!ifndef ))\b([A-Z][A-Z0-9_]*(?:API|CALL|CDECL|EXPORT|INLINE|NORETURN))(?=\s+[\w*])"
+)
 
 
 def parse(language: Language, source: bytes, stop_at: float) -> tree_sitter.Tree | None:
@@ -19,8 +22,9 @@ def parse(language: Language, source: bytes, stop_at: float) -> tree_sitter.Tree
     The parser is a new one each time (1 us): after a stop, one that is used again would go on with the old text.
     """
     parser = tree_sitter.Parser(language.grammar())
-    if language.name == "cpp":
-        source = _CLASS_MACRO.sub(lambda match: match[1] + b" " * len(match[2]), source)
+    if language.name in ("c", "cpp"):
+        for macro in (_CLASS_MACRO, _CALL_MACRO):
+            source = macro.sub(lambda match: match[1] + b" " * len(match[2]), source)
 
     def piece(byte: int, _: object) -> bytes:
         return source[byte : byte + 65_536]

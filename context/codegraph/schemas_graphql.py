@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import zip_longest
 
 from context.codegraph.facts import SymbolKind
 from context.codegraph.schemas_draft import Draft, blanked, closing
@@ -45,7 +46,7 @@ class _Reading:
         self._code = blanked(source.bytes, _BLANK)
         found = list(_DEFINITION.finditer(self._code))
         end = 0
-        for match, following in zip(found, [*found[1:], None], strict=True):
+        for match, following in zip_longest(found, found[1:]):
             if match.start() >= end:
                 end = self._define(match, following.start() if following else len(self._code))
 

@@ -94,11 +94,14 @@ _TYPE_NOISE = re.compile(
     r"^(?::|->|\s|&|\*|\?|\.\.\.|'\w+\s|\"|'|\b(?:const|mut|dyn|impl|readonly|struct|enum|class|final)\b)+"
 )
 _NAME = re.compile(r"[\w$]+(?:\s*(?:\.|::|\\)\s*[\w$]+)*")
-_LITERAL = re.compile(r"\d")
+_NO_NAME = re.compile(r"^\d|\[\s*\]$")
 _CONSTRUCTED = re.compile(
     r"(?:await\s+)?(?:new\s+|&mut\s+|&)?(?:[a-z_]\w*(?:\.|::))*(?!New)([A-Z]\w*)(?:<[^()]*>)?"
     r"(?:(?:::|\.)(?:new|default|from\w*|create|of))?\s*[({]"
 )
+
+
+_PARAMETER = re.compile(r"(\w+)\??\s*:\s*([^,=)\n]+)")
 
 
 def bare_type(text: str) -> str:
@@ -108,9 +111,19 @@ def bare_type(text: str) -> str:
         # Of several results the first; Go may give it a name.
         text = _TYPE_NOISE.sub("", text.strip("()").split(",")[0].split()[-1:][0] if text.strip("() ") else "")
     while match := _WRAPPED.match(text):
-        text = _TYPE_NOISE.sub("", match.group(1).strip())
-    name = _NAME.match(text) if not _LITERAL.match(text) else None
+        text = _TYPE_NOISE.sub("", _first(match.group(1)).strip())
+    name = _NAME.match(text) if not _NO_NAME.search(text) else None
     return re.split(r"\.|::|\\", name.group().strip("\"' "))[-1].strip() if name else ""
+
+
+def _first(types: str) -> str:
+    """The first of several types, which commas part outside of brackets."""
+    depth = 0
+    for at, char in enumerate(types):
+        depth += (char in "<[(") - (char in ">])")
+        if char == "," and depth == 0:
+            return types[:at]
+    return types
 
 
 def name(text: str, role: str) -> str:
@@ -134,10 +147,8 @@ def constructed(value: str) -> str:
 
 def parameter_type(signature: str, value: str) -> str:
     """The declared type of the parameter that `value` merely names."""
-    if not value.isidentifier():
-        return ""
-    match = re.search(rf"\b{re.escape(value)}\??\s*:\s*([^,=)\n]+)", signature)
-    return bare_type(match.group(1)) if match else ""
+    found = _PARAMETER.finditer(signature) if value.isidentifier() else ()
+    return next((bare_type(match.group(2)) for match in found if match.group(1) == value), "")
 
 
 # Visibility.

@@ -1,4 +1,4 @@
-"""Which words are no use of a name: owns keywords, literals and basic types; knows no text."""
+"""Which words are no use of a name: owns keywords, literals and primitive types; knows no text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Words(NamedTuple):
 
 
 def words_of(language: Language) -> Words:
-    """The words that the grammar spells out, literals, basic types; before a parenthesis only what is never a name."""
+    """What the grammar spells out, literals, primitive types; before a parenthesis only what is never a name."""
     grammar = language.grammar()
     kinds = (
         grammar.node_kind_for_id(at) or ""
@@ -26,7 +26,7 @@ def words_of(language: Language) -> Words:
     )
     built_in = frozenset(name.encode() for name in dir(builtins)) if language.name == "python" else frozenset()
     spelt = frozenset(kind.lstrip("#").encode() for kind in kinds if re.fullmatch(r"#?\w+", kind))
-    return Words(spelt | _NO_NAMES | _BASIC | built_in, _NO_NAMES | built_in)
+    return Words(spelt | _NO_NAMES | _PRIMITIVE | _COMMON | built_in, _NO_NAMES | _PRIMITIVE | built_in)
 
 
 def _set(words: str) -> frozenset[bytes]:
@@ -37,12 +37,15 @@ _NO_NAMES = _set(
     "if else elif elsif elseif unless for foreach while until do switch match case when return yield await async throw"
     " catch except finally try new delete typeof instanceof sizeof alignof decltype function fn func fun def lambda"
     " not and or is in as where with using lock go defer assert static_assert super this self Self crate"
-    " void mut macro_rules struct enum class interface impl pub var let val const static public private protected"
+    " import export package type base mut macro_rules struct enum class interface impl pub var let val const static"
+    " public private protected"
 )
-_BASIC = _set(
-    "true false null nil none None True False undefined nullptr iota NULL module"
-    " char short long double signed unsigned auto size_t int float bool boolean str string byte bytes error any rune"
-    " usize isize object String u8 u16 u32 u64 i8 i16 i32 i64 f32 f64"
-    " int8 int16 int32 int64 uint uint8 uint16 uint32 uint64"
+_PRIMITIVE = _set(
+    "void bool boolean char byte rune short int uint long float double signed unsigned auto size_t usize isize"
+    " u8 u16 u32 u64 i8 i16 i32 i64 f32 f64 int8 int16 int32 int64 uint8 uint16 uint32 uint64"
     " int8_t int16_t int32_t int64_t uint8_t uint16_t uint32_t uint64_t"
+)
+_COMMON = _set(
+    "true false null nil none None True False undefined nullptr iota NULL module str string bytes error"
+    " any object String"
 )

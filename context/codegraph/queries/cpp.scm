@@ -4,10 +4,10 @@
 (template_declaration
   (function_definition type: (_)? @result declarator: (_) @declarator body: (_) @body)) @function
 (template_declaration (declaration type: (_)? @result declarator: (_) @declarator)) @variable
-(template_declaration (alias_declaration name: (_) @name)) @type
+(template_declaration (alias_declaration name: (_) @name type: (_) @result)) @type
 (template_declaration (concept_definition name: (_) @name)) @type
 (function_definition type: (_)? @result declarator: (_) @declarator !body) @function
-(alias_declaration name: (_) @name) @type
+(alias_declaration name: (_) @name type: (_) @result) @type
 (namespace_definition name: (_) @name body: (_) @body) @module
 (base_class_clause [(type_identifier) (qualified_identifier) (template_type)] @base)
 (field_declaration_list (access_specifier) @access)

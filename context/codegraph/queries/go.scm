@@ -2,7 +2,7 @@
 (type_spec name: (_) @name type: (struct_type (field_declaration_list) @body)) @class
 (type_spec name: (_) @name type: (interface_type) @body) @interface
 (type_spec name: (_) @name) @type
-(type_alias name: (_) @name) @type
+(type_alias name: (_) @name type: (_) @result) @type
 (function_declaration name: (_) @name result: (_)? @result body: (_) @body) @function
 (function_declaration name: (_) @name !body) @function
 (method_declaration

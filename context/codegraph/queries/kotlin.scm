@@ -10,7 +10,7 @@
   (constructor_invocation (user_type) @base)
   (explicit_delegation (user_type) @base)
 ])
-(type_alias type: (_) @name) @type
+(type_alias type: (_) @name [(user_type) (nullable_type)]? @result) @type
 
 (function_declaration name: (_) @name (function_body)? @body) @function
 (function_declaration

@@ -32,4 +32,4 @@
   (include_expression)
   (include_once_expression)
 ] @import
-[(comment) (string_content) (nowdoc_string) (text)] @ignore
+[(comment) (string_content) (nowdoc_string) (php_tag) (text)] @ignore

@@ -9,7 +9,9 @@
 
 (assignment left: (identifier) @name type: (_)? @result right: (_)? @value) @variable
 (assignment left: [(pattern_list (identifier) @name) (tuple_pattern (identifier) @name)]) @variable
-(type_alias_statement left: (type [(identifier) @name (generic_type . (identifier) @name)])) @type
+(type_alias_statement
+  left: (type [(identifier) @name (generic_type . (identifier) @name)])
+  right: (_) @result) @type
 (assignment
   left: (attribute object: (identifier) @owner attribute: (identifier) @name)
   type: (_)? @result
@@ -30,8 +32,10 @@
   (list_splat_pattern (identifier) @local)
   (dictionary_splat_pattern (identifier) @local)
 ])
-(for_statement left: [(identifier) @local (_ (identifier) @local)])
-(for_in_clause left: [(identifier) @local (_ (identifier) @local)])
+(for_statement left: (identifier) @local)
+(for_in_clause left: (identifier) @local)
+(pattern_list (identifier) @local)
+(tuple_pattern (identifier) @local)
 (as_pattern_target (identifier) @local)
 (named_expression name: (identifier) @local)
 

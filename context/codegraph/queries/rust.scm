@@ -7,7 +7,7 @@
 (impl_item trait: (_) @base)
 (trait_item bounds: (trait_bounds [(type_identifier) (scoped_type_identifier) (generic_type)] @base))
 (mod_item name: (_) @name body: (_) @body) @module
-(type_item name: (_) @name) @type
+(type_item name: (_) @name type: (_) @result) @type
 (associated_type name: (_) @name) @type
 (macro_definition name: (_) @name) @macro
 
@@ -35,4 +35,5 @@
 (extern_crate_declaration) @import
 (mod_item !body) @import
 (attribute_item) @decorator
+(attribute) @ignore
 [(line_comment) (block_comment) (string_literal) (raw_string_literal) (char_literal) (lifetime)] @ignore

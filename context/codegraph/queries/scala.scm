@@ -6,7 +6,7 @@
 (enum_definition name: (_) @name body: (_) @body) @enum
 (given_definition name: (_) @name body: (_)? @body) @class
 (extends_clause [(type_identifier) (generic_type) (stable_type_identifier)] @base)
-(type_definition name: (_) @name) @type
+(type_definition name: (_) @name type: (_)? @result) @type
 
 (function_definition name: (_) @name return_type: (_)? @result body: (_) @body) @function
 (function_declaration name: (_) @name return_type: (_)? @result) @function
