@@ -1,4 +1,7 @@
-"""The notation of the tests: `<|>` is the cursor, `├…┤` is text that was generated or inserted."""
+"""The notation of the tests: `<|>` is the cursor, `├…┤` is text that was generated or inserted.
+
+`-- path --` on a line of its own begins the next file.
+"""
 
 from __future__ import annotations
 
@@ -23,3 +26,9 @@ def inserted(text: str) -> tuple[str, str]:
     match = re.search(r"├(.*?)┤", text, re.DOTALL)
     assert match is not None, "the text has no ├…┤"
     return text[: match.start()] + CURSOR + text[match.end() :], match.group(1)
+
+
+def files(text: str) -> dict[str, str]:
+    """The texts of `-- path --` marked files by their paths, in order."""
+    _, *parts = re.split(r"^-- (\S+) --\n", text, flags=re.MULTILINE)
+    return dict(zip(parts[::2], parts[1::2], strict=True))
