@@ -10,7 +10,15 @@ import re
 from urllib.parse import quote
 
 _FENCE = re.compile(r"^( {0,3})(`{3,}(?=[^`]*$)|~{3,})")
-_CODE_SPAN = re.compile(r"(?<!`)(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+_CODE_SPAN = re.compile(r"(?<![`\\])(`+)(?!`)(.+?)(?<!`)\1(?!`)")
+_FETCHED = re.compile(
+    r"!\[[^\]\n]*\](?=[(\[])|<(?=(?:img|image|svg|script|style|link|iframe|object|embed|video|audio|source|track"
+    r"|input|meta|base|body|form|table|td|th)\b)",
+    re.IGNORECASE,
+)
+_JOINER = "\u2060"
+"""Has no width; what it parts is no Markdown any more."""
+
 _LINK = re.compile(r"!?\[([^\[\]\n]*)\](?:\([^()\n]*(?:\([^()\n]*\)[^()\n]*)*\)|\[[^\[\]\n]*\])")
 _REFERENCE = re.compile(r"^( {0,3})\[")
 _ADDRESS = re.compile(r"<?\b(?:[a-z][a-z0-9+.-]{1,30}://|www\.|mailto:|command:)[^\s<>`]*>?", re.IGNORECASE)
@@ -51,7 +59,8 @@ def _disarmed(line: str) -> str:
     parts: list[str] = []
     at = 0
     for span in _CODE_SPAN.finditer(line):
-        parts += _plain(line[at : span.start()]), span[0]
+        # Where a span that began lines before ends here, this is no code: what would be fetched is parted.
+        parts += _plain(line[at : span.start()]), _FETCHED.sub(rf"\g<0>{_JOINER}", span[0])
         at = span.end()
     return _REFERENCE.sub(r"\1\\[", "".join([*parts, _plain(line[at:])]))
 
