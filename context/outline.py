@@ -85,6 +85,16 @@ class IncrementalTree:
         self._text = text.replace(b"\0", b" ")  # some grammars stop at NUL for long
         self._tree: tree_sitter.Tree | None = None
 
+    @property
+    def text(self) -> bytes:
+        """The bytes as they are now, NUL as a blank."""
+        return self._text
+
+    @property
+    def tree(self) -> tree_sitter.Tree | None:
+        """The last tree, moved along with the edits since; None before the first outline or after a late one."""
+        return self._tree
+
     def edit(self, start_byte: int, old_end_byte: int, new_bytes: bytes) -> None:
         """Replaces bytes, without a parse. Rows are counted here: for the parser only `\\n` ends one."""
         before, new_bytes = self._text, new_bytes.replace(b"\0", b" ")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -21,16 +21,18 @@ from pygls.lsp.server import LanguageServer
 
 from context.document import Snapshot
 from context.secrets import is_refused
-from lsp_server import __version__
+from lsp_server import __version__, code_actions, explaining, folders
+from lsp_server.assist.definitions import Defined, in_document
 from lsp_server.completion import Completion, Superseded
 from lsp_server.completion.counts import Counts
 from lsp_server.completion.outcome import Outcomes
 from lsp_server.documents import Documents, NotOpenError
 from lsp_server.endpoint.status import Status
-from lsp_server.settings import Problem, Settings, load
-from lsp_server.syntax_worker import SyntaxWorker
+from lsp_server.folders import Folders, folder_of
+from lsp_server.settings import Problem, Settings, load, merged
 from lsp_server.text_buffer import Change
 from lsp_server.transport import Protocol, where
+from lsp_server.workspace.workspace import Room, Workspace
 
 if TYPE_CHECKING:
     from lsp_server.session import Session
@@ -56,7 +58,9 @@ class InstantServer(LanguageServer):
         self.problems: list[Problem] = []
         self.status = Status("starting", "The server is starting.")
         self.session: Session | None = None
-        self.syntax = SyntaxWorker()
+        self.folders = Folders(self)
+        self.syntax = Workspace(self.folders.take, self._room)
+        self.last_place: tuple[Snapshot, int] | None = None
         self.counts = Counts()
         self.outcomes = Outcomes(self.counts)
         self._from_editor: dict[str, Any] = {}
@@ -67,6 +71,8 @@ class InstantServer(LanguageServer):
             self.feature(method, options)(handler)
         for command, run in COMMANDS:
             self.command(command)(run)
+        for command, answer in ASSIST_COMMANDS:
+            self.command(command)(_taking_anything(answer))
 
     @property
     def documents(self) -> Documents:
@@ -84,7 +90,7 @@ class InstantServer(LanguageServer):
         self._from_editor = params.initialization_options if isinstance(params.initialization_options, dict) else {}
         self.configure(self._from_editor)
         if self.settings.hover != "off":
-            self.feature(types.TEXT_DOCUMENT_HOVER)(hover)
+            self.feature(types.TEXT_DOCUMENT_HOVER)(explaining.hover)
 
     def configure(self, editor: dict[str, Any]) -> None:
         """Settings from all sources; wrong ones are told once and left out."""
@@ -97,7 +103,10 @@ class InstantServer(LanguageServer):
         """Makes the session for the settings as they are now, in place of the one before."""
         from lsp_server.session import Session  # noqa: PLC0415  brings the HTTP client, after `initialize`
 
-        before, self.session = self.session, Session(self.settings, self.syntax.near, self.show_status, self.counts)
+        syntax = self.syntax
+        syntax.configure(self.folders.scope())
+        session = Session(self.settings, syntax.near, self.show_status, self.counts, syntax.snippets)
+        before, self.session = self.session, session
         self._is_ready.set()
         if before is not None:
             await before.aclose()
@@ -125,7 +134,7 @@ class InstantServer(LanguageServer):
             log.warning("the editor did not tell its settings: %s", type(error).__name__)
             return
         section = answer[0] if answer else None
-        self.configure(_merged(self._from_editor, section if isinstance(section, dict) else {}))
+        self.configure(merged(self._from_editor, section if isinstance(section, dict) else {}))
 
     def show_status(self, status: Status) -> None:
         """Takes over what the session says of itself."""
@@ -152,6 +161,10 @@ class InstantServer(LanguageServer):
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
+    async def definitions(self, snapshot: Snapshot, offset: int) -> Sequence[Defined]:
+        """Where the name at an offset is defined."""
+        return in_document(snapshot, offset, self.syntax.outline(snapshot.uri))
+
     def is_refused(self, snapshot: Snapshot) -> bool:
         """Whether nothing of the document may be sent; the status says so until the next document that may."""
         whole_path = unquote(urlsplit(snapshot.uri).path)
@@ -164,7 +177,7 @@ class InstantServer(LanguageServer):
 
     def _opened(self, uri: str) -> None:
         snapshot = self.documents.snapshot(uri)
-        self.syntax.open(uri, snapshot.language, snapshot.text)
+        self.syntax.open(snapshot, folder_of(uri, snapshot.path))
         self.spawn(self._prepare(snapshot))
 
     async def _prepare(self, snapshot: Snapshot) -> None:
@@ -176,6 +189,18 @@ class InstantServer(LanguageServer):
         self.outcomes.edited(uri, change.edit)
         if self.session is not None:
             self.session.completer.typed(uri, change.edit)
+
+    def _room(self) -> Room:
+        """How much the snippets of a prompt may be."""
+        if self.session is None:
+            return Room()
+        limits = self.session.limits()
+        return Room(limits.budget.tokens / limits.budget.rate, limits.is_slow)
+
+    def at_cursor(self, snapshot: Snapshot, offset: int) -> None:
+        """The developer is at this place: what belongs to it is looked for."""
+        self.last_place = snapshot, offset
+        self.syntax.look(snapshot, offset)
 
     def _closed(self, uri: str) -> None:
         self.syntax.close(uri)
@@ -197,6 +222,7 @@ async def initialized(ls: InstantServer, params: types.InitializedParams) -> Non
     """The client listens now: its settings are asked for and the endpoint is looked at."""
     try:
         await ls.pull_settings()
+        ls.spawn(ls.folders.watch())
         await ls.start()
     except Exception as error:
         ls.show_status(Status("down", f"The server could not start: {where(error)}; its log has more."))
@@ -218,6 +244,7 @@ async def inline_completion(
     snapshot, offset = ls.documents.at(params)
     if not _completes(ls, snapshot):
         return types.InlineCompletionList(items=[])
+    ls.at_cursor(snapshot, offset)
     session = await ls.ready_session()
     is_invoked = params.context.trigger_kind is types.InlineCompletionTriggerKind.Invoked
     try:
@@ -247,6 +274,7 @@ async def did_move_cursor(ls: InstantServer, params: Any) -> None:
     except NotOpenError:
         return  # it was closed while the editor waited for the cursor to rest
     if _completes(ls, snapshot):
+        ls.at_cursor(snapshot, offset)
         session = await ls.ready_session()
         session.completer.moved(snapshot, offset)
 
@@ -264,20 +292,9 @@ def did_partially_accept_completion(ls: InstantServer, params: Any) -> None:
         ls.outcomes.accept(key, n_chars, is_whole=False)
 
 
-async def hover(ls: InstantServer, params: types.HoverParams) -> types.Hover | None:
-    """The model's explanation of the name under the cursor, where it comes in time."""
-    snapshot, offset = ls.documents.at(params)
-    if ls.is_refused(snapshot):
-        return None
-    outline = ls.syntax.near(snapshot.uri, offset)
-    session = await ls.ready_session()
-    explanation = await session.explainer.explain(snapshot, offset, outline)
-    if explanation is None:
-        return None
-    return types.Hover(
-        contents=types.MarkupContent(types.MarkupKind.Markdown, explanation.text),
-        range=ls.documents.range_of(snapshot, explanation.start, explanation.end),
-    )
+async def code_action(ls: InstantServer, params: types.CodeActionParams) -> list[types.CodeAction | types.Command]:
+    """What is offered at a range, the fixes first; no model is asked."""
+    return [*await code_actions.code_action(ls, params), *explaining.actions(ls, params)]
 
 
 async def shutdown(ls: InstantServer, _: None) -> None:
@@ -326,22 +343,21 @@ def _is_current(ls: InstantServer, snapshot: Snapshot) -> bool:
         return False
 
 
-def _merged(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    """Nested settings, those of `above` first; null in `above` means not set there."""
-    merged = dict(below)
-    for key, value in above.items():
-        under = merged.get(key)
-        if isinstance(value, dict):
-            merged[key] = _merged(under if isinstance(under, dict) else {}, value)
-        elif value is not None:
-            merged[key] = value
-    return merged
-
-
 def _sentence(problem: Problem) -> str:
     text = str(problem)
     return f"{text[0].upper()}{text[1:]}."
 
+
+def _taking_anything(answer: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
+    """A command whose arguments are read by the command itself; pygls refuses what its annotations do not say."""
+
+    async def command(ls: InstantServer, *arguments: Any) -> Any:
+        return await answer(ls, *arguments)
+
+    return command
+
+
+ACTIONS = types.CodeActionOptions([types.CodeActionKind.QuickFix, explaining.KIND], resolve_provider=True)
 
 METHODS: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
     (types.INITIALIZE, None, initialize),
@@ -351,6 +367,11 @@ METHODS: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
     (MOVED, None, did_move_cursor),
     ("textDocument/didShowCompletion", None, did_show_completion),
     ("textDocument/didPartiallyAcceptCompletion", None, did_partially_accept_completion),
+    (types.TEXT_DOCUMENT_CODE_ACTION, ACTIONS, code_action),
+    (types.CODE_ACTION_RESOLVE, None, code_actions.resolve_code_action),
+    (types.TEXT_DOCUMENT_DID_SAVE, None, folders.did_save),
+    (types.WORKSPACE_DID_CHANGE_WATCHED_FILES, None, folders.did_change_watched_files),
+    (types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, None, folders.did_change_workspace_folders),
     (types.SHUTDOWN, None, shutdown),
 )
 """Every method of ours with the options it is advertised with; documents are kept by pygls' own handlers."""
@@ -358,4 +379,11 @@ METHODS: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
 COMMANDS: tuple[tuple[str, Callable[..., Any]], ...] = (
     ("instant.accepted", accepted),
     ("instant.status", current_status),
+    (folders.SHOW_CONTEXT, folders.show_context),
+    (code_actions.FIX, code_actions.fix),
+)
+
+ASSIST_COMMANDS: tuple[tuple[str, Callable[..., Coroutine[Any, Any, Any]]], ...] = (
+    (explaining.EXPLAIN, explaining.explain),
+    (explaining.TOGGLE_THINKING, explaining.toggle_thinking),
 )

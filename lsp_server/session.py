@@ -6,11 +6,16 @@ Importing it brings the HTTP client (0.1 s), so the server does that after it ha
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
-from context import Budget, Snapshot
+from context import Budget, Snapshot, Snippet
 from context.outline import Outline
+from context.tokens import TokenRate
 from lsp_server.assist.explain import Explainer
+from lsp_server.assist.fix import Fixer
+from lsp_server.assist.tier import NOT_SET, Tiers
 from lsp_server.completion.asking import Limits, Sources
 from lsp_server.completion.counts import Counts
 from lsp_server.completion.line import Completer
@@ -26,9 +31,12 @@ SLOW_PREFILL_TOKENS_PER_S = 600
 
 SHORT_SUFFIX_TOKENS = 88
 
+RATE_STEP = 0.05
+"""What the model's tokens per estimated one have to change by before windows are measured anew."""
+
 
 class Session:
-    """The instant tier's endpoint and what is asked of it."""
+    """Both tiers' endpoints and what is asked of them."""
 
     def __init__(
         self,
@@ -36,10 +44,14 @@ class Session:
         outline: Callable[[str, int], Outline | None],
         on_status: Callable[[Status], None],
         counts: Counts,
+        snippets: Callable[[str], tuple[Snippet, ...]] = lambda uri: (),
     ) -> None:
         self._settings = settings
+        self._learned = TokenRate()
+        self._rate = 1.0
         self._on_status = on_status
         self._is_closed = False
+        self._preparing: asyncio.Task[None] | None = None
         tier = settings.endpoint.instant
         self._is_embedded = tier.url is None and settings.embedded.enabled
         resolve: Resolve = fixed(tier)
@@ -47,8 +59,11 @@ class Session:
             tier = _embedded_tier(settings, tier)
             resolve = EmbeddedEngine(settings.embedded, on_status=self._announce).address
         self.endpoint = Endpoint("instant", tier, resolve, open_client(settings.endpoint), self._tell)
-        self.completer = Completer(self.endpoint, Sources(self._limits, outline), counts)
-        self.explainer = Explainer(self.endpoint)
+        self.completer = Completer(self.endpoint, Sources(self.limits, outline, snippets, self._learn), counts)
+        self.thinking = self._thinking_endpoint() if settings.endpoint.thinking.url else None
+        self.tiers = Tiers(self.endpoint, self.thinking, settings.chat)
+        self.explainer = Explainer(self.tiers)
+        self.fixer = Fixer(self.tiers)
 
     async def prepare(self, snapshot: Snapshot | None = None) -> None:
         """Connects to the endpoint, which then reads the opened document."""
@@ -56,22 +71,53 @@ class Session:
         if snapshot is not None and self.endpoint.capabilities is not None:
             self.completer.opened(snapshot)
 
+    def think(self, is_on: bool) -> str:
+        """Turns the thinking tier on or off, as far as it is set; the sentence that says what holds now."""
+        if is_on and self.thinking is None:
+            return f"{NOT_SET} Set endpoint.thinking.url first."
+        self.tiers.is_thinking = is_on
+        if is_on and self.thinking is not None and self.thinking.capabilities is None:
+            self._preparing = asyncio.create_task(self.thinking.prepare())
+        self._tell()
+        return "The thinking model answers from now on." if is_on else "The instant model answers from now on."
+
+    @property
+    def status(self) -> Status:
+        """The instant tier's state, which completions need, and the tier that answers in words."""
+        status, thinking = self.endpoint.status, self.thinking
+        if not self.tiers.is_thinking or thinking is None:
+            return status
+        model, failed = thinking.status.model or "the thinking model", thinking.status.state == "down"
+        told = f"Explanations, fixes and tests are asked of {model}."
+        if failed:
+            told = f"The instant model answers in place of {model}: {thinking.status.message}"
+        return replace(status, tier="thinking", message=f"{status.message} {told}")
+
     async def aclose(self) -> None:
         """Closes every connection; the local engine is shared and ends by itself when nobody uses it."""
         self._is_closed = True
         self.completer.close()
+        self.explainer.close()
         await self.endpoint.aclose()
+        if self.thinking is not None:
+            await self.thinking.aclose()
 
     def _announce(self, status: Status) -> None:
         """The local engine is being started, which the endpoint has to know to tell what comes of it."""
         self.endpoint.announce(status)
 
-    def _tell(self, status: Status) -> None:
-        """Passes a status on; what closing does to the running answers is no news of the endpoint."""
+    def _tell(self, _: Status | None = None) -> None:
+        """Passes the status on; what closing does to the running answers is no news of the endpoints."""
         if not self._is_closed:
-            self._on_status(status)
+            self._on_status(self.status)
 
-    def _limits(self) -> Limits:
+    def _thinking_endpoint(self) -> Endpoint:
+        """Asked for nothing but chats, so what else its model can do is not found out."""
+        tier = self._settings.endpoint.thinking.model_copy(update={"mode": "chat"})
+        return Endpoint("thinking", tier, fixed(tier), open_client(self._settings.endpoint), self._tell)
+
+    def limits(self) -> Limits:
+        """What a completion may cost now, as far as the endpoint is known."""
         options = self._settings.completion
         tokens = options.budget_tokens
         if self._is_embedded:
@@ -82,9 +128,15 @@ class Session:
         return Limits(
             max_lines=options.max_lines,
             max_tokens=options.max_tokens,
-            budget=Budget(tokens, min(SHORT_SUFFIX_TOKENS, tokens // 4) if is_slow else None),
+            budget=Budget(tokens, min(SHORT_SUFFIX_TOKENS, tokens // 4) if is_slow else None, self._rate),
             is_slow=is_slow,
         )
+
+    def _learn(self, estimated: float, counted: int) -> None:
+        """Follows the endpoint's own count of tokens, in steps: each one moves windows, and prompts are read anew."""
+        self._learned.update(estimated, counted)
+        if abs(self._learned.rate - self._rate) > RATE_STEP:
+            self._rate = self._learned.rate
 
 
 def _embedded_tier(settings: Settings, tier: TierSettings) -> TierSettings:

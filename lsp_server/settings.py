@@ -180,6 +180,17 @@ class ChatSettings(_Section):
         return tools
 
 
+class ContextSettings(_Section):
+    """What the model is shown besides the text around the cursor."""
+
+    enabled: bool = _option(
+        True, "Index the workspace, and show the model the definitions and similar code that belong to the cursor."
+    )
+    roots: tuple[str, ...] = _option(
+        (), "Further folders, such as other internal repositories, that are indexed and read as well.", scope="user"
+    )
+
+
 class SecretsSettings(_Section):
     """Files of which nothing is sent."""
 
@@ -203,6 +214,7 @@ class Settings(_Section):
         "Explain the name under the cursor in hovers, by the model: when the hover is asked again, or always.",
     )
     chat: ChatSettings = ChatSettings()
+    context: ContextSettings = ContextSettings()
     secrets: SecretsSettings = SecretsSettings()
     log: LogSettings = LogSettings()
 
@@ -266,6 +278,18 @@ def load(editor: Mapping[str, Any] | None = None) -> tuple[Settings, list[Proble
             else:
                 given.setdefault(place, []).append((source, value))
     return _validated(given, problems)
+
+
+def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested settings, those of `above` first; null in `above` means not set there."""
+    both = dict(below)
+    for key, value in above.items():
+        under = both.get(key)
+        if isinstance(value, dict):
+            both[key] = merged(under if isinstance(under, dict) else {}, value)
+        elif value is not None:
+            both[key] = value
+    return both
 
 
 def _validated(given: dict[str, list[tuple[str, Any]]], problems: list[Problem]) -> tuple[Settings, list[Problem]]:

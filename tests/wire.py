@@ -66,10 +66,14 @@ class ResponseError(Exception):
 class Editor:
     """The client's end; `configuration` is what it answers for the section `instant`."""
 
-    def __init__(self, process: asyncio.subprocess.Process, kind: Kind, configuration: Any = None) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, kind: Kind, configuration: Any = None, root: str = "file:///work"
+    ) -> None:
         assert process.stdin is not None
         self.process = process
         self.kind: Kind = kind
+        self.root = root
+        self.capabilities = CAPABILITIES[kind]
         self.configuration = configuration
         self.answer: dict[str, Any] | None = None
         self.encoding = "utf-16"
@@ -81,6 +85,8 @@ class Editor:
         self._ids = itertools.count(1)
         self._names = itertools.count(1)
         self._pending: dict[Any, asyncio.Future[Any]] = {}
+        self.registered: list[dict[str, Any]] = []
+        self._progress: list[dict[str, Any]] = []
         self._statuses: list[dict[str, Any]] = []
         self._logged: list[dict[str, Any]] = []
         self._strange: list[dict[str, Any]] = []
@@ -93,9 +99,9 @@ class Editor:
         params = {
             "processId": os.getpid(),
             "clientInfo": {"name": self.kind},
-            "rootUri": "file:///work",
-            "workspaceFolders": [{"uri": "file:///work", "name": "work"}],
-            "capabilities": CAPABILITIES[self.kind],
+            "rootUri": self.root,
+            "workspaceFolders": [{"uri": self.root, "name": "work"}],
+            "capabilities": self.capabilities,
             "initializationOptions": options,
         }
         self.server = await self.request("initialize", params)
@@ -136,7 +142,7 @@ class Editor:
         """Opens a document under a name of its own; the cursor is where the mark is, else at the end."""
         offset = marked.index(CURSOR) if CURSOR in marked else len(marked)
         name = name or f"file{next(self._names)}.py"
-        document = Document(self, f"file:///work/{name}", marked.replace(CURSOR, "", 1), offset, version)
+        document = Document(self, f"{self.root}/{name}", marked.replace(CURSOR, "", 1), offset, version)
         item = {"uri": document.uri, "languageId": language, "version": version, "text": document.text}
         self.notify("textDocument/didOpen", {"textDocument": item})
         return document
@@ -153,6 +159,14 @@ class Editor:
             if status["state"] == state:
                 return status
             assert status["state"] == "starting", f"a status nobody expected: {status}"
+
+    async def progress(self, kind: str) -> dict[str, Any]:
+        """The next progress of that kind; reports may come before it."""
+        while True:
+            value: dict[str, Any] = await self._next(self._progress)
+            if value["kind"] == kind:
+                return value
+            assert value["kind"] == "report", f"progress nobody expected: {value}"
 
     async def logged(self, part: str) -> dict[str, Any]:
         """The next line for the editor's log; `part` has to be in it."""
@@ -234,6 +248,13 @@ class Editor:
                 self._statuses.append(status)
             case {"method": "window/logMessage", "params": line}:
                 self._logged.append(line)
+            case {"method": "window/workDoneProgress/create", "id": request_id}:
+                self.send({"id": request_id, "result": None})
+            case {"method": "$/progress", "params": {"value": value}}:
+                self._progress.append(value)
+            case {"method": "client/registerCapability", "id": request_id, "params": {"registrations": registered}}:
+                self.registered += registered
+                self.send({"id": request_id, "result": None})
             case {"method": "workspace/configuration", "id": request_id}:
                 self.send({"id": request_id, **(self.answer or {"result": [self.configuration]})})
             case {"id": request_id, "error": error} if request_id in self._pending:
@@ -304,11 +325,15 @@ async def in_time(answer: Awaitable[Any]) -> Any:
 
 
 def own_environment(folder: Path, **variables: str) -> dict[str, str]:
-    """The environment of a user of our own, whose home is `folder`; nobody's settings get in, no engine is started."""
+    """The environment of a user of our own, whose home is `folder`.
+
+    Nobody's settings get in, no engine is started, and nothing is indexed: most tests' workspace is no folder.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("INSTANT_LSP_", "XDG_"))}
     homes = {name: str(folder) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")}
     root = str(Path(__file__).parents[1])
-    return {**kept, **homes, "PYTHONPATH": root, "INSTANT_LSP_EMBEDDED_ENABLED": "false", **variables}
+    index = {"INSTANT_LSP_CONTEXT_ENABLED": "false"}
+    return {**kept, **homes, "PYTHONPATH": root, "INSTANT_LSP_EMBEDDED_ENABLED": "false", **index, **variables}
 
 
 async def start(command: tuple[str, ...], environment: dict[str, str], cwd: Path | None = None) -> Any:
@@ -329,14 +354,20 @@ async def open_editor(
     configuration: Any = None,
     environment: dict[str, str] | None = None,
     answer: dict[str, Any] | None = None,
+    folder: Path | None = None,
+    capabilities: dict[str, Any] | None = None,
 ) -> AsyncIterator[Editor]:
     """An editor with its server; `url` is the instant tier's, the editor's settings are `options` and `configuration`.
 
-    `answer` is what the editor says in place of its configuration.
+    `answer` is what the editor says in place of its configuration, `capabilities` what it says that it can do.
+    Where a `folder` is opened, it is indexed.
     """
     variables = {"INSTANT_LSP_ENDPOINT_INSTANT_URL": url} if url else {}
+    if folder is not None:
+        variables["INSTANT_LSP_CONTEXT_ENABLED"] = "true"
     process = await start(SERVE, own_environment(home, **variables, **(environment or {})), home)
-    editor = Editor(process, kind, configuration)
+    editor = Editor(process, kind, configuration, folder.as_uri() if folder else "file:///work")
+    editor.capabilities = capabilities or editor.capabilities
     editor.answer = answer
     try:
         await editor.initialize(options)

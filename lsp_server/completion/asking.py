@@ -15,6 +15,7 @@ from cachetools import LRUCache
 
 from context import Budget, ContextWindow, Snapshot, Snippet, build_window
 from context.outline import Outline
+from context.window import n_tokens
 from lsp_server.completion import postprocess
 from lsp_server.completion.cache import Memory, Said
 from lsp_server.completion.counts import Counts
@@ -51,6 +52,8 @@ class Sources:
     limits: Callable[[], Limits]
     outline: Callable[[str, int], Outline | None]
     snippets: Callable[[str], tuple[Snippet, ...]] = lambda uri: ()
+    learn: Callable[[float, int], None] = lambda estimated, counted: None
+    """Is told how many tokens a prompt was estimated to have, and how many the endpoint counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +164,8 @@ class Asking:
                 await asyncio.sleep(delay_s)
             self._memory.put(uri, said)
             timings = await self._said(said, question, window)
+            if timings.prompt_tokens:
+                self._sources.learn(_n_tokens(window), timings.prompt_tokens)
             if not said.is_ahead:
                 self.last_times = Times(own_ms, timings)
             said.update(said.text, is_done=True)
@@ -233,3 +238,11 @@ class Asking:
         said = among.pop(uri, None)
         if said is not None and said.task is not None:
             said.task.cancel()
+
+
+def _n_tokens(window: ContextWindow) -> float:
+    """The estimated tokens of what is sent, without the marks of its form."""
+    pieces = [window.prefix, window.suffix]
+    for snippet in window.snippets:
+        pieces += [snippet.path, snippet.text]
+    return sum(map(n_tokens, pieces))

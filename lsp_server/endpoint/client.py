@@ -112,6 +112,16 @@ class Endpoint:
         able = self.capabilities
         return self._has_cached or (able is not None and able.flavour in ("llama.cpp", "vllm"))
 
+    def prompt(self, window: ContextWindow) -> str:
+        """What `complete` would send, for people to read; "" as long as the endpoint is not known."""
+        able = self.capabilities
+        if able is None:
+            return ""
+        window = self._redactor.redact_window(window).window
+        if able.fim_format is not None:
+            return fim.render(able.fim_format, window)
+        return "\n\n".join(f"{one['role']}:\n{one['content']}" for one in completion_messages(window))
+
     def complete(
         self, window: ContextWindow, *, max_tokens: int, stop: tuple[str, ...] = (), n: int = 1
     ) -> AbstractAsyncContextManager[Answer]:

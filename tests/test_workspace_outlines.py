@@ -1,4 +1,4 @@
-"""The syntax process, the real one: outlines follow the typing, and nothing a user does stops it for good."""
+"""The workspace's process, the real one: outlines follow the typing, and nothing a user does stops it for good."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from lsp_server.syntax_worker import MAX_BYTES, SyntaxWorker
+from context.document import Snapshot
 from lsp_server.text_buffer import TextBuffer
+from lsp_server.workspace.outlines import MAX_BYTES
+from lsp_server.workspace.workspace import Workspace
 
 ROOT = str(Path(__file__).resolve().parents[1])
 URI = "file:///project/shop.py"
@@ -22,15 +24,19 @@ SHOP = "import os\n\nclass Shop:\n    def sell(self, n):\n        return n\n"
 
 
 @pytest.fixture
-async def worker() -> AsyncIterator[SyntaxWorker]:
-    worker = SyntaxWorker()
+async def worker() -> AsyncIterator[Workspace]:
+    worker = Workspace()
     yield worker
     await worker.aclose()
 
 
-async def check_names(worker: SyntaxWorker, expected: list[str], uri: str = URI) -> None:
+async def check_names(worker: Workspace, expected: list[str], uri: str = URI) -> None:
     """The scopes' names come to be `expected`, and none of them has its name elsewhere."""
     await until(lambda: (outline := worker.outline(uri)) is not None and [s.name for s in outline.scopes] == expected)
+
+
+def open_in(worker: Workspace, uri: str, language: str, text: str) -> None:
+    worker.open(Snapshot(uri, uri.rpartition("/")[2], language, 1, text), "")
 
 
 async def until(condition: Callable[[], bool]) -> None:
@@ -39,19 +45,19 @@ async def until(condition: Callable[[], bool]) -> None:
             await asyncio.sleep(0.01)
 
 
-def type_into(worker: SyntaxWorker, buffer: TextBuffer, at: tuple[int, int], text: str, uri: str = URI) -> None:
+def type_into(worker: Workspace, buffer: TextBuffer, at: tuple[int, int], text: str, uri: str = URI) -> None:
     for column, character in enumerate(text, at[1]):
         worker.edit(uri, buffer.apply((at[0], column), (at[0], column), character, "utf-32"))
 
 
-async def test_outline_of_an_opened_document(worker: SyntaxWorker) -> None:
-    worker.open(URI, "python", SHOP)
+async def test_outline_of_an_opened_document(worker: Workspace) -> None:
+    open_in(worker, URI, "python", SHOP)
     await check_names(worker, ["Shop", "sell"])
 
 
-async def test_typing_moves_the_old_outline_at_once_and_brings_a_new_one(worker: SyntaxWorker) -> None:
+async def test_typing_moves_the_old_outline_at_once_and_brings_a_new_one(worker: Workspace) -> None:
     buffer = TextBuffer(SHOP)
-    worker.open(URI, "python", SHOP)
+    open_in(worker, URI, "python", SHOP)
     await check_names(worker, ["Shop", "sell"])
     type_into(worker, buffer, (0, 0), "é = '🎉 日本'; ")
     moved = worker.outline(URI)
@@ -70,9 +76,9 @@ async def test_typing_moves_the_old_outline_at_once_and_brings_a_new_one(worker:
     ]
 
 
-async def test_what_is_near_a_place_is_what_the_whole_outline_says(worker: SyntaxWorker) -> None:
+async def test_what_is_near_a_place_is_what_the_whole_outline_says(worker: Workspace) -> None:
     buffer = TextBuffer(SHOP)
-    worker.open(URI, "python", SHOP)
+    open_in(worker, URI, "python", SHOP)
     await check_names(worker, ["Shop", "sell"])
     for at, text in (((0, 0), "é = 1; "), ((3, 0), "    🎉 = "), ((1, 0), "# ")):
         type_into(worker, buffer, at, text)
@@ -85,10 +91,10 @@ async def test_what_is_near_a_place_is_what_the_whole_outline_says(worker: Synta
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="the test kills by a POSIX signal")
-async def test_a_child_that_dies_comes_back_with_all_documents(worker: SyntaxWorker) -> None:
+async def test_a_child_that_dies_comes_back_with_all_documents(worker: Workspace) -> None:
     other = "file:///project/other.py"
-    worker.open(URI, "python", SHOP)
-    worker.open(other, "python", "def first(): ...\n")
+    open_in(worker, URI, "python", SHOP)
+    open_in(worker, other, "python", "def first(): ...\n")
     await check_names(worker, ["Shop", "sell"])
     await check_names(worker, ["first"], other)
     pid = worker.pid
@@ -101,28 +107,28 @@ async def test_a_child_that_dies_comes_back_with_all_documents(worker: SyntaxWor
     await check_names(worker, ["second"], other)
 
 
-async def test_documents_that_are_not_followed(worker: SyntaxWorker) -> None:
+async def test_documents_that_are_not_followed(worker: Workspace) -> None:
     large, unknown, closed = "file:///large.py", "file:///a.cobol", "file:///closed.py"
     buffer = TextBuffer("x")
-    worker.open(large, "python", "x = 1\n" * (MAX_BYTES // 6 + 1))
-    worker.open(unknown, "cobol", "x")
-    worker.open(closed, "python", SHOP)
+    open_in(worker, large, "python", "x = 1\n" * (MAX_BYTES // 6 + 1))
+    open_in(worker, unknown, "cobol", "x")
+    open_in(worker, closed, "python", SHOP)
     worker.close(closed)
     worker.edit(closed, buffer.apply((0, 0), (0, 0), "y", "utf-32"))
-    worker.open(URI, "python", SHOP)
+    open_in(worker, URI, "python", SHOP)
     await check_names(worker, ["Shop", "sell"])
     assert [worker.outline(uri) for uri in (large, unknown, closed)] == [None, None, None]
 
 
-async def test_lone_surrogates_and_nul_do_not_stop_it(worker: SyntaxWorker) -> None:
-    worker.open(URI, "python", "s = '\ud83d'\0\ndef f():\n    pass\n")
+async def test_lone_surrogates_and_nul_do_not_stop_it(worker: Workspace) -> None:
+    open_in(worker, URI, "python", "s = '\ud83d'\0\ndef f():\n    pass\n")
     await check_names(worker, ["f"])
 
 
-async def test_reopened_document_has_no_outline_of_its_former_self(worker: SyntaxWorker) -> None:
-    worker.open(URI, "python", SHOP)
+async def test_reopened_document_has_no_outline_of_its_former_self(worker: Workspace) -> None:
+    open_in(worker, URI, "python", SHOP)
     await check_names(worker, ["Shop", "sell"])
-    worker.open(URI, "python", "def other(): ...\n")
+    open_in(worker, URI, "python", "def other(): ...\n")
     assert worker.outline(URI) is None
     await check_names(worker, ["other"])
 
@@ -130,10 +136,11 @@ async def test_reopened_document_has_no_outline_of_its_former_self(worker: Synta
 SERVER = textwrap.dedent(
     """
     import asyncio, sys
-    from lsp_server.syntax_worker import SyntaxWorker
+    from context.document import Snapshot
+    from lsp_server.workspace.workspace import Workspace
     async def main():
-        worker = SyntaxWorker()
-        worker.open("file:///a.py", "python", "def f(): ...\\n")
+        worker = Workspace()
+        worker.open(Snapshot("file:///a.py", "a.py", "python", 1, "def f(): ...\\n"), "")
         while worker.outline("file:///a.py") is None:
             await asyncio.sleep(0.01)
         print(worker.pid, flush=True)

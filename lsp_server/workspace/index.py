@@ -1,0 +1,152 @@
+"""What is found in the workspace for a place in a document: owns the graphs of its folders and the buffers over them.
+
+For one thread. Paths of files are relative to the innermost folder that holds them; those of other folders and of
+further roots begin with the folder's name.
+"""
+
+from __future__ import annotations
+
+import copy
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from context.codegraph.current import follow
+from context.codegraph.extract import extract
+from context.codegraph.facts import FileFacts
+from context.codegraph.files import is_home
+from context.codegraph.graph import Graph
+from context.codegraph.projects import is_build_file
+from context.codegraph.reader import Overlay
+from context.codegraph.resolve import Resolver
+from context.codegraph.roots import Root
+from context.codegraph.store_file import store_path
+from context.document import Edit, Snapshot
+from context.recent import Recent
+from context.retrieval import Place, Retrieval
+from context.secrets import is_refused
+from context.window import Snippet
+from lsp_server.workspace.messages import Scope
+
+_NOWHERE = Path(os.devnull) / "no index"
+
+
+class Index:
+    """The folders of one scope, with the documents that are open in them."""
+
+    def __init__(self, scope: Scope) -> None:
+        self.scope = scope
+        folders = [folder for folder in dict.fromkeys(scope.folders) if not is_home(folder)]
+        others = [folder for folder in dict.fromkeys(scope.roots) if folder not in folders and not is_home(folder)]
+        self.folders: tuple[str, ...] = (*folders, *others)
+        self._roots = {folder: Root(folder, store_path(folder)) for folder in self.folders}
+        self._named: dict[str, list[Root]] = {folder: [root] for folder, root in self._roots.items()}
+        self._views = {folder: _View([self._roots[folder], *self._others(folder)]) for folder in folders}
+        self._views[""] = _View([Root(os.devnull, _NOWHERE), *self._others("")])
+
+    def folder_of(self, path: str) -> tuple[str, str] | None:
+        """The innermost folder that holds an absolute path, and the rest of the path in POSIX style."""
+        holding = [one for one in self.folders if path.startswith(one.rstrip(os.sep) + os.sep)]
+        if not holding:
+            return None
+        folder = max(holding, key=len)
+        return folder, path[len(folder.rstrip(os.sep)) + 1 :].replace(os.sep, "/")
+
+    def find(
+        self, folder: str, snapshot: Snapshot, offset: int, facts: FileFacts | None, room: float
+    ) -> tuple[Snippet, ...]:
+        """Snippets for a place, whose document had those `facts` some edits ago, or as stored if None is given."""
+        view = self._views.get(folder) or self._views[""]
+        view.recent.visited(snapshot.path)
+        facts = follow(facts, snapshot.text) if facts else view.facts(snapshot)
+        visits = tuple(path for path in view.recent.visits() if path != snapshot.path)
+        place = Place(snapshot, offset, facts, room, view.recent.regions(), visits)
+        found = view.retrieval.find(place, view.last.get(snapshot.path, ()))
+        view.last = {snapshot.path: found}
+        return tuple(_with_lf(snippet) for snippet in found)
+
+    def edited(self, folder: str, path: str, before: str, edit: Edit) -> None:
+        """Notes an edit of the text `before`."""
+        if folder in self._views:
+            self._views[folder].recent.edited(path, before, edit)
+
+    def show(self, folder: str, facts: FileFacts, text: str) -> None:
+        """Puts an open document in place of what is stored of its file, unless nothing of it may be shown elsewhere."""
+        root = self._roots.get(folder)
+        if root is None or is_refused(facts.path, os.path.join(folder, facts.path), self.scope.refused):
+            return
+        root.reader.overlay.put(facts, text)
+
+    def hide(self, folder: str, path: str) -> None:
+        """The document is closed: what is stored of its file stands for it again."""
+        if root := self._roots.get(folder):
+            root.reader.overlay.drop(path)
+
+    def forget(self) -> None:
+        """A store has changed, or what is open over it."""
+        for view in self._views.values():
+            view.graph.forget()
+
+    def renew(self, folder: str, resolver: Resolver) -> None:
+        """Other files are there, or other build files: how imports are resolved is made anew elsewhere."""
+        for root in self._named.get(folder, ()):
+            root.resolver = resolver
+        self.forget()
+
+    def is_listing_changed(self, folder: str, paths: Sequence[str]) -> bool:
+        """Whether files that were read again have come or gone, or say how others are built. From any thread."""
+        root = self._roots.get(folder)
+        if root is None:
+            return False
+        known = root.resolver.paths
+        is_there = [os.path.isfile(os.path.join(folder, path)) for path in paths]
+        return any(
+            is_build_file(path) or path in known.folders or (path in known.files) != there
+            for path, there in zip(paths, is_there, strict=True)
+        )
+
+    def resolver(self, folder: str) -> Resolver | None:
+        """How imports resolve by the files that there are now. From any thread: it reads by a connection of its own."""
+        root = self._roots.get(folder)
+        if root is None:
+            return None
+        overlay = Overlay()
+        overlay.files = dict(root.reader.overlay.files)
+        fresh = Root(folder, store_path(folder), overlay=overlay)
+        fresh.reader.close()
+        return fresh.resolver
+
+    def _others(self, folder: str) -> list[Root]:
+        """All folders but one, under their names."""
+        roots = []
+        for other, root in self._roots.items():
+            if other != folder:
+                named = copy.copy(root)
+                named.name = os.path.basename(other.rstrip(os.sep))
+                self._named[other].append(named)
+                roots.append(named)
+        return roots
+
+
+class _View:
+    """The graph as one folder of the workspace sees it."""
+
+    def __init__(self, roots: Sequence[Root]) -> None:
+        self.graph = Graph(roots)
+        self.retrieval = Retrieval(self.graph)
+        self.recent = Recent()
+        self.last: dict[str, tuple[Snippet, ...]] = {}
+
+    def facts(self, snapshot: Snapshot) -> FileFacts:
+        """What is stored of the document's file, as far as it still holds; else its text is analysed."""
+        file = self.graph.file(self.graph.roots[0], snapshot.path)
+        if not file.symbols and not file.imports:
+            return extract(snapshot.path, snapshot.language, snapshot.text.encode())
+        stored = FileFacts(snapshot.path, snapshot.language, 0, tuple(file.symbols), tuple(file.imports))
+        return follow(stored, snapshot.text)
+
+
+def _with_lf(snippet: Snippet) -> Snippet:
+    if "\r" not in snippet.text:
+        return snippet
+    return Snippet(snippet.path, snippet.text.replace("\r\n", "\n"), snippet.line, snippet.origin)
