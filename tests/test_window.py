@@ -64,6 +64,13 @@ def test_a_window_holds_at_least_half_of_what_it_may() -> None:
             assert n_tokens(window.prefix + window.suffix) > tokens * 0.45
 
 
+def test_long_lines_do_not_cost_a_window_what_stands_before_the_cursor() -> None:
+    for n_chars in (80, 300, 1_000, 3_000):
+        lines = [f"    check('{'漢字, and so on; ' * (n_chars // 16)}{i}')" for i in range(200)]
+        window = check_window("\n".join(lines) + "\n    check(<|>)\n", 2_048)
+        assert n_tokens(window.prefix) > 0.3 * 2_048, n_chars
+
+
 def test_a_slow_endpoint_is_shown_a_short_suffix() -> None:
     text = "\n".join(source(400)) + "\n<|>\n" + "\n".join(source(400))
     assert n_tokens(check_window(text, 700, 48).suffix) <= 50
