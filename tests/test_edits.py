@@ -155,6 +155,13 @@ def test_harmful_answers_are_refused(case: str) -> None:
     check_refused(AREA, "radios", code, reason)
 
 
+def test_a_class_may_get_the_method_it_lacks() -> None:
+    text = "interface A {\n  f(): void;\n}\n\nclass B implements A {\n  x = 1;\n}\n"
+    code = "class B implements A {\n  x = 1;\n\n  f(): void {\n    this.x = 2;\n  }\n}"
+    check_changed(text, "B implements", code, text[: text.index("class")] + code + "\n", "typescript")
+    check_refused(text, "B implements", f"{code}\n\nclass C {{\n  y = 1;\n}}", "put beside", "typescript")
+
+
 def test_most_of_a_function_may_not_go() -> None:
     lines = "\n".join(f"    x = {i}" for i in range(20))
     check_refused(f"def f():\n{lines}\n    return y\n", "return y", "def f():\n    return x", "Most of the code")

@@ -113,15 +113,17 @@ def _check(snapshot: Snapshot, stretch: Stretch, change: Change, outline: Outlin
         return
     if changed.n_errors > outline.n_errors:
         raise UnusableError("The code has a syntax error that was not there before.")
-    _check_scopes(outline, changed)
+    _check_scopes(outline, changed, stretch)
 
 
-def _check_scopes(outline: Outline, changed: Outline) -> None:
-    """What other code calls is still there, and nothing was put beside it."""
+def _check_scopes(outline: Outline, changed: Outline, stretch: Stretch) -> None:
+    """What other code calls is still there, and nothing was put beside it; a class that is corrected may get more."""
     old, new = _outer(outline.scopes), _outer(changed.scopes)
     if old - new:
         raise UnusableError("A function or class that was there is missing from the answer, or has another name.")
-    if new - old:
+    classes = {scope.name for scope in outline.scopes if scope.kind == "class" and scope.start >= stretch.start}
+    is_class = stretch.name in classes
+    if any(not is_class or stretch.name not in path[:-1] for path in new - old):
         raise UnusableError("A function or class was put beside the code that was to be corrected.")
 
 
