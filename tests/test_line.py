@@ -15,7 +15,7 @@ from context import Budget, Edit, Snapshot
 from lsp_server.completion import Completion, Superseded
 from lsp_server.completion.asking import Limits, Sources
 from lsp_server.completion.line import Completer
-from lsp_server.completion.prefetch import REST_S
+from lsp_server.completion.prefetch import MAX_IN_VAIN
 from lsp_server.endpoint.address import fixed
 from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.guard import open_client
@@ -53,6 +53,11 @@ class Typist:
         task = asyncio.create_task(self.shown(marked))
         await asyncio.wait_for(self.asked.wait(), 20)
         return task
+
+    async def at_rest(self) -> None:
+        """Until what was to be done at rest has been done."""
+        if (pending := self.completer.prefetch.pending) is not None:
+            await asyncio.wait([pending], timeout=20)
 
     @property
     def n_asked(self) -> int:
@@ -413,10 +418,22 @@ async def test_what_was_fetched_ahead_is_dropped_when_the_typing_goes_another_wa
         await typist.endpoint.left(1)
 
 
+async def test_nothing_is_fetched_ahead_for_who_does_not_come_to_it() -> None:
+    async with typing(" a + b") as typist:
+        for n in range(MAX_IN_VAIN + 3):
+            await typist.shown(f"value_{n} =<|>\n", uri=f"file:///work/{n}.py")
+            await typist.at_rest()
+        assert typist.completer.counts.prefetches == MAX_IN_VAIN
+        typist.completer.counts.accepted += 1
+        await typist.shown("last =<|>\n", uri="file:///work/last.py")
+        await typist.at_rest()
+        assert typist.completer.counts.prefetches == MAX_IN_VAIN + 1
+
+
 async def test_a_slow_endpoint_is_not_asked_ahead() -> None:
     async with typing(" a + b", is_slow=True) as typist:
         assert await typist.shown(ADD) == " a + b"
-        await asyncio.sleep(2 * REST_S)
+        await typist.at_rest()
         assert typist.n_asked == 1
 
 
@@ -428,7 +445,7 @@ async def test_a_place_the_cursor_comes_to_is_read_once() -> None:
         assert typist.endpoint.requests[0].body["max_tokens"] == 1
         assert await typist.shown(ADD) == " a + b"
         typist.completer.moved(snapshot, offset)
-        await asyncio.sleep(2 * REST_S)
+        await typist.at_rest()
         assert [request.body["max_tokens"] == 1 for request in typist.endpoint.requests][:3].count(True) == 1
 
 

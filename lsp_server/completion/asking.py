@@ -92,7 +92,7 @@ class Asking:
         self._sources = sources
         self._memory = memory
         self._pace = pace
-        self._counts = counts
+        self.counts = counts
         self._running: dict[str, Said] = {}
         self._ahead: dict[str, Said] = {}
         self.last_times: Times | None = None
@@ -125,6 +125,7 @@ class Asking:
         if self._ahead.get(uri) is said:
             self._stop(self._running, uri)
             self._running[uri] = self._ahead.pop(uri)
+        self.counts.prefetches_reached += said.is_ahead
         said.is_ahead = False
 
     async def wait(self, uri: str, said: Said) -> None:
@@ -187,8 +188,8 @@ class Asking:
         # On a blank line a model may begin with a line break, which must not end its answer.
         stop = ("\n",) if trigger.shape == "line" and not question.is_blank_line else ()
         n = MAX_CANDIDATES if trigger.is_invoked and not limits.is_slow else 1
-        self._counts.requests += 1
-        self._counts.prefetches += said.is_ahead
+        self.counts.requests += 1
+        self.counts.prefetches += said.is_ahead
         async with self._endpoint.complete(window, max_tokens=max_tokens, stop=stop, n=n) as answer:
             said.model = self._endpoint.status.model
             try:
@@ -206,7 +207,7 @@ class Asking:
         raw = ""
         async for piece in answer:
             raw += piece
-            self._counts.tokens += 1
+            self.counts.tokens += 1
             said.piece_chars.append(len(piece))
             said.update(postprocess.release(raw, window.held_back, said.line))
             if postprocess.is_whole(said.text, question.snapshot, question.offset, question.trigger):
@@ -218,7 +219,7 @@ class Asking:
         """Takes several answers side by side; the first is `said`, the others are remembered beside it."""
         texts: list[str] = []
         async for raws in answer.candidates():
-            self._counts.tokens += 1
+            self.counts.tokens += 1
             texts = [postprocess.release(raw, window.held_back, said.line) for raw in raws]
             if all(postprocess.is_whole(t, question.snapshot, question.offset, question.trigger) for t in texts):
                 break

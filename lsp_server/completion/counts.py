@@ -9,7 +9,8 @@ from dataclasses import dataclass
 class Counts:
     """Numbers since the server started.
 
-    `requests` went to the endpoint, `prefetches` of them ahead of the developer; `from_memory` were answered with
+    `requests` went to the endpoint, `prefetches` of them ahead of the developer, who came to
+    `prefetches_reached`; `from_memory` were answered with
     no wait, `adopted` by an answer that ran for an earlier place. `tokens` are all that arrived, `tokens_shown`
     those of a text that was shown, `tokens_beyond` those that arrived behind the end of it. `displayed` counts only
     editors that tell.
@@ -17,6 +18,7 @@ class Counts:
 
     requests: int = 0
     prefetches: int = 0
+    prefetches_reached: int = 0
     from_memory: int = 0
     adopted: int = 0
     shown: int = 0

@@ -34,7 +34,7 @@ class Completer:
         self._memory = Memory()
         self._pace = Pace()
         self._asking = Asking(endpoint, sources, self._memory, self._pace, self.counts)
-        self._prefetch = Prefetch(self._asking, self._memory, endpoint, sources, self._pace)
+        self.prefetch = Prefetch(self._asking, self._memory, endpoint, sources, self._pace)
         self._requests: dict[str, _Request] = {}
 
     @property
@@ -48,7 +48,7 @@ class Completer:
         Raises Superseded.
         """
         started = time.perf_counter()
-        self._prefetch.stop()
+        self.prefetch.stop()
         with self._newest_wins(snapshot.uri):
             asked: Said | None = None
             n_waits = 0
@@ -75,7 +75,7 @@ class Completer:
             self.counts.from_memory += not n_waits
             self.counts.adopted += bool(n_waits) and asked is None
             if completions:
-                self._prefetch.follow(snapshot, completions[0])
+                self.prefetch.follow(snapshot, completions[0])
             return completions
 
     def typed(self, uri: str, edit: Edit) -> None:
@@ -85,12 +85,12 @@ class Completer:
     def moved(self, snapshot: Snapshot, offset: int) -> None:
         """The cursor has come to another place without typing: its prompt is read while the developer looks."""
         if snapshot.uri not in self._requests and not self._pace.is_typing:
-            self._prefetch.warm(snapshot, offset)
+            self.prefetch.warm(snapshot, offset)
 
     def opened(self, snapshot: Snapshot) -> None:
         """Where the cursor is nobody knows yet; a document that fits a prompt is read whole."""
         if snapshot.text and n_tokens(snapshot.text) < self._sources.limits().budget.tokens:
-            self._prefetch.warm(snapshot, len(snapshot.text))
+            self.prefetch.warm(snapshot, len(snapshot.text))
 
     def forget(self, uri: str) -> None:
         """Drops all that is known of a closed document."""
@@ -99,7 +99,7 @@ class Completer:
 
     def close(self) -> None:
         """Closes every running answer."""
-        self._prefetch.stop()
+        self.prefetch.stop()
         self._asking.close_all()
 
     @contextmanager

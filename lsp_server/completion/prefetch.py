@@ -23,25 +23,32 @@ from lsp_server.endpoint.client import Endpoint
 REST_S = 0.3
 """How long a completion is looked at before what follows it is fetched."""
 
+MAX_IN_VAIN = 6
+"""Completions fetched ahead one after the other that nobody came to; then none is, until one is accepted."""
+
 MOVED_REST_S = 0.15
 _WARM_SHARE = 0.8
 _BUSY = 2.0
 
 
 class Prefetch:
-    """Looks ahead, for one document at a time: the one the developer is in."""
+    """Looks ahead, for one document at a time: the one the developer is in. `pending` is what it is about to do."""
 
     def __init__(self, asking: Asking, memory: Memory, endpoint: Endpoint, sources: Sources, pace: Pace) -> None:
         self._asking = asking
+        self._counts = asking.counts
         self._memory = memory
         self._endpoint = endpoint
         self._sources = sources
         self._pace = pace
-        self._task: asyncio.Task[None] | None = None
+        self.pending: asyncio.Task[None] | None = None
+        self._n_useful = 0
+        self._n_before = 0
 
     def follow(self, snapshot: Snapshot, completion: Completion) -> None:
         """Fetches what follows `completion`, once it has been shown for a while."""
-        self._start(self._follow(snapshot, completion))
+        if self._is_useful():
+            self._start(self._follow(snapshot, completion))
 
     def warm(self, snapshot: Snapshot, offset: int) -> None:
         """Lets the endpoint read the prompt of a place the cursor has come to."""
@@ -49,13 +56,13 @@ class Prefetch:
 
     def stop(self) -> None:
         """Drops what has not been asked for yet, and a warm-up: what was read of it stays in the prefix cache."""
-        if self._task is not None:
-            self._task.cancel()
-            self._task = None
+        if self.pending is not None:
+            self.pending.cancel()
+            self.pending = None
 
     def _start(self, work: Coroutine[object, object, None]) -> None:
         self.stop()
-        self._task = asyncio.create_task(work)
+        self.pending = asyncio.create_task(work)
 
     async def _follow(self, snapshot: Snapshot, completion: Completion) -> None:
         await asyncio.sleep(REST_S)
@@ -84,6 +91,13 @@ class Prefetch:
         window = self._asking.window(snapshot, offset, self._sources.limits(), outline)
         if last is None or not _begins_alike(window, last):
             await self._endpoint.warm(window)
+
+    def _is_useful(self) -> bool:
+        """Whether this developer takes completions often enough for what follows them to be worth a request."""
+        n_useful = self._counts.accepted + self._counts.prefetches_reached
+        if n_useful != self._n_useful:
+            self._n_useful, self._n_before = n_useful, self._counts.prefetches
+        return self._counts.prefetches - self._n_before < MAX_IN_VAIN
 
     def _is_free(self) -> bool:
         is_ready = self._endpoint.status.state == "ready"
