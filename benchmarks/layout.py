@@ -24,13 +24,13 @@ from pathlib import Path
 
 from context import Budget, Snapshot, build_window
 from context.syntax import look
+from lsp_server.completion.layout import SHORT_SUFFIX_TOKENS
 from lsp_server.completion.postprocess import refine, release
 from lsp_server.completion.trigger import decide
 from lsp_server.endpoint.address import fixed
 from lsp_server.endpoint.client import Endpoint, Timings
 from lsp_server.endpoint.embedded import EmbeddedEngine
 from lsp_server.endpoint.guard import open_client
-from lsp_server.session import SHORT_SUFFIX_TOKENS
 from lsp_server.settings import Settings, TierSettings
 
 PLAIN_SUFFIX_SHARE = 0.35
