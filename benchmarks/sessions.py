@@ -57,10 +57,12 @@ class Model(ScriptedEndpoint):
         self._prefix, self._suffix, self._middle = _TOKENS[fim_format]
         self._read: deque[str] = deque(maxlen=32)
         self.answering = self._reply_to
+        self.cached_tokens = lambda request: self._n_shared // 4
+        self._n_shared = 0
 
     def _reply_to(self, request: Request) -> Reply:
         prompt = str(request.body["prompt"])
-        n_shared = max((_shared(prompt, other) for other in self._read), default=0)
+        n_shared = self._n_shared = max((_shared(prompt, other) for other in self._read), default=0)
         self._read.append(prompt)
         self.prompts.append(prompt)
         said = self._said(self._truth(prompt))

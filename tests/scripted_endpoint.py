@@ -93,6 +93,7 @@ class ScriptedEndpoint:
         self.replies: list[Reply] = []
         self.answering: Callable[[Request], Reply] | None = None
         self.requests: list[Request] = []
+        self.cached_tokens: Callable[[Request], int] = lambda request: 3
         self.n_connections = 0
         self.n_left = 0
         self._left = asyncio.Condition()
@@ -294,13 +295,13 @@ class ScriptedEndpoint:
             return
         last = _event(request, "", "stop")
         if request.body.get("stream_options", {}).get("include_usage"):
-            last["usage"] = _usage(request, len(reply.pieces))
+            last["usage"] = _usage(request, len(reply.pieces), self.cached_tokens(request))
         yield b"data: %b\n\ndata: [DONE]\n\n" % _json(self._with_timings(request, last, len(reply.pieces)))
 
     def _with_timings(self, request: Request, event: dict[str, Any], n: int) -> dict[str, Any]:
         if self.flavour == "llama.cpp" and request.body.get("timings_per_token"):
             n_prompt = len(_text(request)) // 4
-            event["timings"] = {"prompt_n": n_prompt, "cache_n": 3, "prompt_ms": n_prompt / 2, "predicted_n": n}
+            event["timings"] = {"prompt_n": n_prompt, "cache_n": self.cached_tokens(request), "prompt_ms": n_prompt / 2, "predicted_n": n}
         return event
 
 
@@ -355,13 +356,13 @@ def _event(request: Request, text: str, finish_reason: str | None, index: int = 
     return {"id": "s", "object": kind, "created": 0, "model": "scripted", "choices": [choice]}
 
 
-def _usage(request: Request, n_pieces: int) -> dict[str, Any]:
+def _usage(request: Request, n_pieces: int, n_cached: int) -> dict[str, Any]:
     n_prompt = len(_text(request)) // 4
     return {
         "prompt_tokens": n_prompt,
         "completion_tokens": n_pieces,
         "total_tokens": n_prompt + n_pieces,
-        "prompt_tokens_details": {"cached_tokens": 3},
+        "prompt_tokens_details": {"cached_tokens": n_cached},
     }
 
 
