@@ -29,7 +29,7 @@ _CHUNK_LINES = 14
 _MAX_REGIONS = 4
 _REGION_LINES = 12
 # Of the tokens that snippets get, by what they are for.
-_SHARES = {"definition": 0.6, "outline": 0.2, "similar": 0.15, "recent": 0.05}
+_SHARES = {"definition": 0.65, "outline": 0.15, "similar": 0.15, "recent": 0.05}
 _TEST_MARK = re.compile(r"^(?:test_|Test(?=[A-Z]))|(?:_test|_spec|\.test|\.spec|Tests?|Spec)$")
 
 

@@ -14,15 +14,15 @@ from itertools import accumulate, groupby
 
 from context.document import Snapshot
 from context.outline import Outline, Span
-from context.tokens import n_line_tokens, n_lines_tokens, n_tokens
+from context.tokens import MARGIN, UNKNOWN_RATE, n_line_tokens, n_lines_tokens, n_tokens
 
 __all__ = ["Budget", "ContextWindow", "Snippet", "build_window", "n_tokens"]
 
 SNAP_LINES = 64
-_TOKENS_PER_SNAP = 30
+_TOKENS_PER_SNAP = 24
 _SUFFIX_SHARE = 0.25
 _HEAD_SHARE = 0.15
-_SNIPPET_SHARE = 0.45
+_SNIPPET_SHARE = 0.5
 _PATH_TOKENS = 6
 _MAX_BYTES_PER_TOKEN = 8
 _BLANK_CHARS = 400
@@ -65,12 +65,12 @@ class Budget:
     """How many tokens the window may cost; `suffix_tokens` None gives the suffix its usual share.
 
     A prefix-first model reads the suffix anew at every keystroke, so an endpoint whose prompts are
-    slow wants a short one. `rate` is the model's own tokens per estimated one.
+    slow wants a short one. `rate` is the model's own tokens per estimated one, as a TokenRate learns it.
     """
 
     tokens: int
     suffix_tokens: int | None = None
-    rate: float = 1.0
+    rate: float = UNKNOWN_RATE
 
 
 def build_window(
@@ -87,10 +87,11 @@ def build_window(
     anyway. Where the prefix does not reach the file's beginning, they, the imports and the headers of the scopes
     around the cursor, as far as `outline` knows them, stand in for what is left out.
     """
-    total = budget.tokens / budget.rate
+    scale = 1 / (budget.rate * MARGIN)
+    total = budget.tokens * scale
     core = total - _spent_on(snippets, total * _SNIPPET_SHARE)
     text = snapshot.text
-    n_suffix = core * _SUFFIX_SHARE if budget.suffix_tokens is None else min(core, budget.suffix_tokens / budget.rate)
+    n_suffix = core * _SUFFIX_SHARE if budget.suffix_tokens is None else min(core, budget.suffix_tokens * scale)
     end, after = _last_fitting(text, offset, n_suffix)
     start, before = _first_fitting(text, offset, core - after)
     head: list[Span] = []
@@ -267,6 +268,9 @@ def _snapped_start(snapshot: Snapshot, offset: int, budget_tokens: float) -> int
     if start > cursor_line:
         return _in_long_line(offset, offset - start)
     step = _step(budget_tokens)
+    n_fitting = text.count("\n", start, cursor_line)
+    while step > max(1, n_fitting // 2):  # where lines are long, a step must not leave out more than half of them
+        step //= 2
     n_lines = text.count("\n", 0, start)
     for _ in range(-n_lines % step):
         start = text.find("\n", start, cursor_line) + 1 or cursor_line

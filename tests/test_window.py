@@ -23,7 +23,8 @@ def check_window(text: str, tokens: int, suffix_tokens: int | None = None) -> Co
 
 
 def source(n_lines: int) -> list[str]:
-    return [f"value_{i} = compute({i}, {i + 1})" for i in range(n_lines)]
+    names = ("".join(chr(97 + i // 26**k % 26) for k in (2, 1, 0)) for i in range(n_lines))
+    return [f"value_{name} = compute(first, second)" for name in names]
 
 
 def test_a_small_file_is_shown_whole() -> None:
