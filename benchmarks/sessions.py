@@ -18,6 +18,7 @@ import itertools
 import json
 import random
 import re
+import shutil
 import statistics
 import sys
 import tempfile
@@ -32,6 +33,7 @@ from scripted_endpoint import Reply, Request, ScriptedEndpoint
 from wire import Editor, open_editor
 
 WORDS_PER_LINE = 8
+INDEXING_S = 6.0
 RTT_MS, TOKENS_PER_S, TOKEN_MS, CHARS_PER_TOKEN = 30.0, 4_000.0, 14.0, 3.6
 _WORD = re.compile(r"\s*(?:\w+|[^\w\s])")
 _TOKEN = re.compile(r"\s?\w{1,5}|\s+|[^\w\s]")
@@ -139,11 +141,13 @@ async def replay(trace: Any, session: dict[str, Any], options: argparse.Namespac
     head = _head(session, initial, states[0], trace)
     tally = Tally(session["id"])
     settings = {"mode": "fim", "fim_format": options.fim_format, "first_token_ms": 60_000}
-    with tempfile.TemporaryDirectory() as home:
+    with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as work:
+        folder = _workspace(session, initial, Path(work))
         async with Model(session, head, options.accuracy, options.fim_format) as model:
             instant = {"endpoint": {"instant": {"url": model.url, **settings}}}
-            async with open_editor("vscode", Path(home), options=instant) as editor:
+            async with open_editor("vscode", Path(home), options=instant, folder=folder) as editor:
                 await editor.status("ready")
+                await asyncio.sleep(INDEXING_S)
                 await _type(trace, session, states, model, editor, tally, options.max_gap)
                 status = await editor.request(
                     "workspace/executeCommand", {"command": "instant.status", "arguments": []}
@@ -157,6 +161,16 @@ async def replay(trace: Any, session: dict[str, Any], options: argparse.Namespac
     return tally
 
 
+def _workspace(session: dict[str, Any], initial: str, work: Path) -> Path:
+    """A copy of the session's package in which what will be typed stands nowhere."""
+    import corpus
+
+    folder = work / session["repo"]
+    shutil.copytree(Path(corpus.root()) / session["repo"], folder)
+    (folder / session["path"]).write_text(initial, encoding="utf-8", newline="")
+    return folder
+
+
 def _head(session: dict[str, Any], initial: str, first: Any, trace: Any) -> str:
     """The text before the block that will be typed."""
     event, text, caret = first
@@ -167,7 +181,7 @@ async def _type(
     trace: Any, session: dict[str, Any], states: list[Any], model: Model, editor: Editor, tally: Tally, max_gap_s: float
 ) -> None:
     loop = asyncio.get_running_loop()
-    uri = f"file:///work/{session['path']}"
+    uri = f"{editor.root}/{session['path']}"
     item = {"uri": uri, "languageId": session["lang"], "version": 0, "text": trace.initial(session)}
     editor.notify("textDocument/didOpen", {"textDocument": item})
     last: asyncio.Future[Any] | None = None

@@ -300,8 +300,8 @@ class ScriptedEndpoint:
 
     def _with_timings(self, request: Request, event: dict[str, Any], n: int) -> dict[str, Any]:
         if self.flavour == "llama.cpp" and request.body.get("timings_per_token"):
-            n_prompt = len(_text(request)) // 4
-            event["timings"] = {"prompt_n": n_prompt, "cache_n": self.cached_tokens(request), "prompt_ms": n_prompt / 2, "predicted_n": n}
+            n_prompt, n_cached = len(_text(request)) // 4, self.cached_tokens(request)
+            event["timings"] = {"prompt_n": n_prompt, "cache_n": n_cached, "prompt_ms": n_prompt / 2, "predicted_n": n}
         return event
 
 
