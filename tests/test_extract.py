@@ -267,6 +267,11 @@ def test_chunks_begin_with_definitions() -> None:
     assert [tuple(chunk) for chunk in check_facts("a.py", data).chunks] == [(0, 30), (31, 61)]
 
 
+def test_an_alias_and_its_language_are_one() -> None:
+    assert extract("a.jsx", "javascriptreact", b"const a = 1;\n") == extract("a.jsx", "javascript", b"const a = 1;\n")
+    assert extract("a.json", "jsonc", b"{}\n").language == "json"
+
+
 def test_a_language_without_a_query_has_chunks_alone() -> None:
     facts = check_facts("a.lua", "local a = 1\n")
     assert (facts.symbols, facts.chunks) == ((), ((0, 1),))

@@ -7,6 +7,7 @@ import tree_sitter
 from context.codegraph.grammar_query import Captures
 
 _QUALIFIED = ("qualified_identifier", "template_function", "template_method")
+_NAMED = ("identifier", "declarator")
 
 
 def declared(captures: Captures) -> tuple[tree_sitter.Node | None, bool]:
@@ -14,23 +15,16 @@ def declared(captures: Captures) -> tuple[tree_sitter.Node | None, bool]:
     node: tree_sitter.Node | None = captures["declarator"][0]
     is_function = False
     while node is not None:
-        inner = _inner(node)
-        if node.type == "function_declarator":
+        type_ = node.type
+        if type_.endswith(("identifier", "_name")) and type_ != "qualified_identifier":
+            return node, is_function
+        inner = node.child_by_field_name("name" if type_ in _QUALIFIED else "declarator")
+        if type_ == "function_declarator":
             # A pointer to a function stands in parentheses.
             is_function = inner is not None and inner.type != "parenthesized_declarator"
-        if node.type in _QUALIFIED and (scope := node.child_by_field_name("scope")):
+        elif type_ in _QUALIFIED and (scope := node.child_by_field_name("scope")):
             captures["owner"] = [scope]
-        if inner is None:
-            break
+        elif inner is None and type_.endswith("declarator"):
+            inner = next((child for child in node.named_children if child.type.endswith(_NAMED)), None)
         node = inner
-    is_name = node is not None and node.type.endswith(("identifier", "_name"))
-    return (node if is_name else None), is_function
-
-
-def _inner(node: tree_sitter.Node) -> tree_sitter.Node | None:
-    if node.type in _QUALIFIED:
-        return node.child_by_field_name("name")
-    if not node.type.endswith("declarator"):
-        return None
-    around = (child for child in node.named_children if child.type.endswith(("identifier", "declarator")))
-    return node.child_by_field_name("declarator") or next(around, None)
+    return None, is_function

@@ -21,8 +21,7 @@ from context.codegraph.parse import parse
 from context.codegraph.schemas import schema
 from context.codegraph.source import Source
 from context.codegraph.uses import uses
-from context.codegraph.words import Words
-from context.languages import find
+from context.languages import Language, find
 
 _DEADLINE_S = 1.0
 # What a C header does not hold.
@@ -34,42 +33,46 @@ _NAMELESS = ("scope", "access", "decorator")
 def extract(path: str, language: str, source: bytes, *, tree: tree_sitter.Tree | None = None) -> FileFacts:
     """All facts of the file `path` (POSIX, relative to its root), whose text is `source`; `tree` saves the parse.
 
+    `language` is a languageId; what is told of the file has the name of its row.
+
     The parse takes a second of CPU time at most, of the thread it runs in, and the rest about twice what it took.
     """
-    text = Source(source)
+    text, row = Source(source), find(language)
     stop_at = time.thread_time() + _DEADLINE_S
-    if language == "c" and path.endswith(".h") and _CPP.search(text.bytes):
-        language = "cpp"
-    if (contract := schema(path, language, text, stop_at)) is not None:
+    name = row.name if row else language
+    if name == "c" and path.endswith(".h") and _CPP.search(text.bytes):
+        name, row = "cpp", find("cpp")
+    contract = schema(path, name, text, stop_at)
+    if contract is not None:
         return contract
-    row, query = find(language), grammar_query(language)
-    if row is None or query is None:
-        return FileFacts(path, language, text.n_lines, chunks=tuple(chunks(text, ())))
-    if tree is None or tree.language != row.grammar() or tree.root_node.end_byte > len(text.bytes):
-        tree = parse(row, text.bytes, stop_at)
-    if tree is None:
-        return FileFacts(path, language, text.n_lines, chunks=tuple(chunks(text, ())))
-    reading = _Reading(text, row.name)
+    query = grammar_query(name)
+    if row is not None and query is not None:
+        if tree is None or tree.language != row.grammar() or tree.root_node.end_byte > len(text.bytes):
+            tree = parse(row, text.bytes, stop_at)
+        if tree is not None:
+            return _facts(path, row, text, query, tree)
+    return FileFacts(path, name, text.n_lines, chunks=tuple(chunks(text, ())))
+
+
+def _facts(path: str, language: Language, source: Source, query: GrammarQuery, tree: tree_sitter.Tree) -> FileFacts:
+    reading = _Reading(source, language.name)
     reading.read(query, tree.root_node)
-    definitions = Definitions(text, row.name, reading.found, frozenset(reading.exported))
+    definitions = Definitions(source, language.name, reading.found, frozenset(reading.exported))
     imported = {one.alias or one.name for one in reading.imports}
     for start, name in reading.locals:
         if name not in imported:
             definitions.add_local(start, name)
     # What the file itself defines or imports under a common word is meant where the word stands.
-    named = {name.encode() for name in imported}
-    named.update(symbol.name.encode() for symbol in definitions.symbols if symbol.container < 0)
-    words = Words(query.words.names - named, query.words.calls - named)
+    named = imported.union(symbol.name for symbol in definitions.symbols if symbol.container < 0)
     inherits = reading.inherits(definitions)
-    edges = (*inherits, *uses(text, row, definitions, words, inherits))
     return FileFacts(
         path,
-        language,
-        text.n_lines,
+        language.name,
+        source.n_lines,
         tuple(definitions.symbols),
         tuple(reading.imports),
-        edges,
-        tuple(chunks(text, definitions.symbols)),
+        (*inherits, *uses(source, language, definitions, query.words.without(named), inherits)),
+        tuple(chunks(source, definitions.symbols)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from context.languages import Language
@@ -14,6 +15,11 @@ class Words(NamedTuple):
 
     names: frozenset[bytes]
     calls: frozenset[bytes]
+
+    def without(self, names: Iterable[str]) -> Words:
+        """All but `names`."""
+        out = {name.encode() for name in names}
+        return Words(self.names - out, self.calls - out)
 
 
 def words_of(language: Language) -> Words:
