@@ -41,6 +41,9 @@ class Symbol(NamedTuple):
     An "extension" gives members to a type that is defined elsewhere, whose name it has: a Rust `impl`, a Go receiver, a
     C++ `Cart::` outside its class. Where the file itself defines the type before, the members have that as container
     instead, and there is none. Its signature is "" where no line of the file stands for it.
+
+    A "module" is a namespace, or what the file says its package is. An "operation" of OpenAPI is there twice, as
+    `GET /orders/{id}` and in that under its operationId; what it takes and answers is written out as its signature.
     """
 
     name: str
@@ -55,7 +58,7 @@ class Symbol(NamedTuple):
 
 
 class Import(NamedTuple):
-    """One imported name. `module` is as written ("..models", "./cart", "crate::net", "orders.v1", "stdio.h").
+    """One imported name. `module` is as written ("..models", "./cart", "crate::net", "orders.v1", "cart.h", "<stdio.h>").
 
     `name` is what is taken of the module: "" for the module itself, "*" for everything. `alias` is the local
     name it gets, "" where it keeps its own.
@@ -70,8 +73,8 @@ class Import(NamedTuple):
 class Edge(NamedTuple):
     """A use of a name. `symbol` is the index of the innermost symbol around it, or -1; each name once per symbol.
 
-    `receiver` is what stands before the dot as written ("self.store", "Cart"), "" where nothing does, and "?" where
-    it is no plain chain of names (`orders[0].total`, `load().total`).
+    `receiver` is what stands before the name ("self.store", "std", "crate.net"), with a dot for whatever mark the
+    language puts there, "" where nothing does, and "?" where it is no chain of names (`orders[0].total`, `load().total`).
     """
 
     kind: EdgeKind
