@@ -17,9 +17,9 @@ from context.codegraph.definitions import Definitions, Found
 from context.codegraph.facts import Edge, FileFacts, Import
 from context.codegraph.grammar_query import Captures, GrammarQuery, grammar_query
 from context.codegraph.imports import imports
-from context.codegraph.parse import parse
 from context.codegraph.schemas import schema
 from context.codegraph.source import Source
+from context.codegraph.trees import parse
 from context.codegraph.uses import uses
 from context.languages import Language, find
 

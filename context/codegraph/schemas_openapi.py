@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 
 from context.codegraph.facts import Symbol, SymbolKind
-from context.codegraph.parse import parse
 from context.codegraph.schemas_draft import Draft
 from context.codegraph.schemas_mapping import Value, document
 from context.codegraph.source import Source
+from context.codegraph.trees import parse
 from context.languages import find
 
 _IS_OPENAPI = re.compile(rb"""(?:^|[{,])\s*["']?(?:openapi|swagger)["']?\s*:\s*["']?[23]\.""", re.MULTILINE)
