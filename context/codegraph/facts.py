@@ -58,7 +58,7 @@ class Symbol(NamedTuple):
 
 
 class Import(NamedTuple):
-    """One imported name. `module` is as written ("..models", "./cart", "crate::net", "orders.v1", "cart.h", "<stdio.h>").
+    """One imported name. `module` is as written ("..models", "./cart", "crate::net", "orders.v1", "<stdio.h>").
 
     `name` is what is taken of the module: "" for the module itself, "*" for everything. `alias` is the local
     name it gets, "" where it keeps its own.
@@ -74,7 +74,7 @@ class Edge(NamedTuple):
     """A use of a name. `symbol` is the index of the innermost symbol around it, or -1; each name once per symbol.
 
     `receiver` is what stands before the name ("self.store", "std", "crate.net"), with a dot for whatever mark the
-    language puts there, "" where nothing does, and "?" where it is no chain of names (`orders[0].total`, `load().total`).
+    language puts there, "" where nothing does, and "?" where it is no chain of names (`orders[0].total`).
     """
 
     kind: EdgeKind
