@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 from scripted_endpoint import ScriptedEndpoint
-from wire import Document, Editor, Kind, in_time, open_editor
+from wire import CAPABILITIES, Document, Editor, Kind, in_time, open_editor
+
+from context.codegraph.store_file import store_path
 
 SHOP = '''"""What is sold."""
 
@@ -21,7 +23,14 @@ class Basket:
         return 1.0
 '''
 USES = "from shop import Basket\n\n\ndef pay(basket: Basket) -> float:\n    return basket.<|>\n"
+SHOW = "instant.showContext"
+BOTH: tuple[Kind, ...] = ("neovim", "vscode")
 SIGNATURE = "def total_in_euros(self, discount: float) -> float:"
+
+WATCHING = {
+    **CAPABILITIES["vscode"],
+    "workspace": {**CAPABILITIES["vscode"]["workspace"], "didChangeWatchedFiles": {"dynamicRegistration": True}},
+}
 
 
 @pytest.fixture
@@ -58,6 +67,7 @@ async def check_prompt(
     async with asyncio.timeout(30):
         while not _holds(prompt := await shown_prompt(document), shows, hides):  # noqa: ASYNC110  no event of ours
             await asyncio.sleep(0.02)
+    document.type("q")  # what was answered before does not agree with it
     await in_time(document.complete(is_invoked=True))
     sent = str(endpoint.of("/v1/completions")[-1].body["prompt"])
     assert _holds(sent, shows, hides)
@@ -74,10 +84,6 @@ def _holds(prompt: str, shows: tuple[str, ...], hides: tuple[str, ...]) -> bool:
     return all(one in prompt for one in shows) and not any(one in prompt for one in hides)
 
 
-SHOW = "instant.showContext"
-BOTH: tuple[Kind, ...] = ("neovim", "vscode")
-
-
 @pytest.mark.parametrize("kind", BOTH)
 @pytest.mark.parametrize("line_break", ["\n", "\r\n"], ids=["lf", "crlf"])
 async def test_a_definition_of_another_file_is_in_the_prompt(
@@ -88,3 +94,181 @@ async def test_a_definition_of_another_file_is_in_the_prompt(
         document = editor.open(f"# 😀 é\n{USES}".replace("\n", line_break))
         prompt = await check_prompt(document, endpoint, (SIGNATURE, "shop.py"))
         assert "\r" not in prompt
+
+
+async def test_an_unsaved_buffer_is_seen_in_other_documents(folder: Path, endpoint: ScriptedEndpoint) -> None:
+    async with opened(folder, endpoint) as editor:
+        shop = editor.open(SHOP, name="shop.py")
+        document = editor.open(USES)
+        await check_prompt(document, endpoint, (SIGNATURE,))
+        at = SHOP.index("total_in_euros")
+        shop.replace(at, at + len("total_in_euros"), "sum_of_all")
+        move(document)
+        await check_prompt(document, endpoint, ("def sum_of_all(self",), (SIGNATURE,))
+        shop.close()
+        await check_prompt(document, endpoint, (SIGNATURE,), ("sum_of_all",))
+
+
+async def test_a_saved_file_and_a_changed_one_are_seen(folder: Path, endpoint: ScriptedEndpoint) -> None:
+    async with opened(folder, endpoint, capabilities=WATCHING) as editor:
+        document = editor.open(USES)
+        await check_prompt(document, endpoint, (SIGNATURE,))
+        (registered,) = editor.registered
+        assert registered["method"] == "workspace/didChangeWatchedFiles"
+        (folder / "shop.py").write_text(SHOP.replace("total_in_euros", "saved_by_another"))
+        editor.notify("textDocument/didSave", {"textDocument": {"uri": (folder / "shop.py").as_uri()}})
+        await check_prompt(document, endpoint, ("def saved_by_another",), (SIGNATURE,))
+        (folder / "shop.py").rename(folder / "store.py")
+        change_files(editor, folder, {"shop.py": 3, "store.py": 1})
+        document.replace(0, len("from shop"), "from store")
+        document.cursor += 1
+        await check_prompt(document, endpoint, ("store.py", "def saved_by_another"), ("shop.py",))
+
+
+async def test_a_switched_branch_is_seen(folder: Path, endpoint: ScriptedEndpoint) -> None:
+    async with opened(folder, endpoint, capabilities=WATCHING) as editor:
+        document = editor.open(USES)
+        await check_prompt(document, endpoint, (SIGNATURE,))
+        changes = {"shop.py": 2}
+        (folder / "shop.py").write_text(SHOP.replace("total_in_euros", "on_the_branch"))
+        for number in range(60):
+            (folder / f"other_{number}.py").write_text(f"def other_{number}(): ...\n")
+            changes[f"other_{number}.py"] = 1
+        change_files(editor, folder, changes)
+        await check_prompt(document, endpoint, ("def on_the_branch",), (SIGNATURE,))
+        await editor.progress("begin")
+        await editor.progress("end")
+
+
+async def test_what_nobody_tells_of_is_found_while_somebody_works(folder: Path, endpoint: ScriptedEndpoint) -> None:
+    """Without watched files: a checkout changes git's index, which is looked at."""
+    async with opened(folder, endpoint) as editor:
+        document = editor.open(USES)
+        await check_prompt(document, endpoint, (SIGNATURE,))
+        assert editor.registered == []
+        (folder / "shop.py").write_text(SHOP.replace("total_in_euros", "checked_out"))
+        await (await asyncio.create_subprocess_exec("git", "-C", folder, "add", "shop.py")).wait()
+        document.type("\n    ")
+        move(document)
+        await check_prompt(document, endpoint, ("def checked_out",), (SIGNATURE,))
+
+
+@pytest.mark.parametrize("is_shown", [True, False])
+async def test_progress_where_the_editor_shows_it(folder: Path, endpoint: ScriptedEndpoint, is_shown: bool) -> None:
+    for number in range(20):
+        (folder / f"module_{number}.py").write_text(f"def function_{number}(): ...\n")
+    able = {**CAPABILITIES["neovim"], "window": {"workDoneProgress": is_shown}}
+    async with opened(folder, endpoint, capabilities=able) as editor:
+        if is_shown:
+            assert (await editor.progress("begin"))["title"] == "Indexing project"
+            assert "21 files" in (await editor.progress("end"))["message"]
+        await check_prompt(editor.open(USES), endpoint, (SIGNATURE,))
+        editor.check_no_progress()
+
+
+async def test_nothing_of_a_refused_file_is_shown(folder: Path, endpoint: ScriptedEndpoint) -> None:
+    (folder / "credentials.py").write_text("def total_secret(basket): ...\n")
+    (folder / "settings_prod.py").write_text("def total_of_ours(basket): ...\n")
+    refused = {"INSTANT_LSP_SECRETS_REFUSED": "settings_prod.py,credentials.py"}
+    async with opened(folder, endpoint, environment=refused) as editor:
+        editor.open("def total_typed(basket): ...\n", name="settings_prod.py")
+        await editor.status("off")
+        document = editor.open(f"from credentials import *\nfrom settings_prod import *\n{USES}")
+        prompt = await check_prompt(document, endpoint, (SIGNATURE,))
+        assert not {"total_secret", "total_of_ours", "total_typed"} & set(prompt.replace("(", " ").split())
+
+
+async def test_a_further_root_is_read_too(folder: Path, endpoint: ScriptedEndpoint) -> None:
+    library = folder.parent / "library"
+    (library / "prices").mkdir(parents=True)
+    (library / "prices" / "__init__.py").write_text("class PriceList:\n    def price_of(self, item: str) -> int: ...\n")
+    roots = {"INSTANT_LSP_CONTEXT_ROOTS": str(library)}
+    async with opened(folder, endpoint, environment=roots) as editor:
+        document = editor.open("from prices import PriceList\n\n\ndef f(prices: PriceList):\n    return prices.<|>\n")
+        await check_prompt(document, endpoint, ("library/prices/__init__.py", "def price_of(self, item: str)"))
+
+
+async def test_a_folder_that_is_added_is_indexed(folder: Path, endpoint: ScriptedEndpoint) -> None:
+    other = folder.parent / "other"
+    other.mkdir()
+    (other / "tax.py").write_text("def tax_of_basket(basket, percent): ...\n")
+    async with opened(folder, endpoint) as editor:
+        added = {"added": [{"uri": other.as_uri(), "name": "other"}], "removed": []}
+        editor.notify("workspace/didChangeWorkspaceFolders", {"event": added})
+        document = editor.open("from tax import tax_of_basket\n\nprint(<|>)\n")
+        await check_prompt(document, endpoint, ("other/tax.py", "def tax_of_basket(basket, percent)"))
+
+
+async def test_turned_off_nothing_is_shown(folder: Path, endpoint: ScriptedEndpoint) -> None:
+    async with opened(folder, endpoint) as editor:
+        document = editor.open(USES)
+        await check_prompt(document, endpoint, (SIGNATURE,))
+    off = {"INSTANT_LSP_CONTEXT_ENABLED": "false"}
+    async with opened(folder, endpoint, environment=off) as editor:
+        editor.open(SHOP, name="shop.py")
+        await check_prompt(editor.open(USES), endpoint, (), (SIGNATURE,))
+
+
+async def test_a_home_folder_is_not_indexed_and_that_is_said(tmp_path: Path, endpoint: ScriptedEndpoint) -> None:
+    (tmp_path / "shop.py").write_text(SHOP)
+    async with open_editor("neovim", tmp_path, url=endpoint.url, folder=tmp_path) as editor:
+        await editor.logged("is not indexed: it is a home folder")
+        await editor.status("ready")
+        await check_prompt(editor.open(USES), endpoint, (), (SIGNATURE,))
+
+
+@pytest.mark.parametrize("fault", ["corrupt", "unwritable"])
+async def test_completions_go_on_without_an_index(folder: Path, endpoint: ScriptedEndpoint, fault: str) -> None:
+    index = folder.parent / "home" / "instant-lsp" / "index"
+    index.parent.mkdir(parents=True)
+    if fault == "unwritable":
+        index.write_text("no folder")
+    else:
+        index.mkdir()
+        store_path(folder, index).write_bytes(b"no database" * 1_000)
+    async with opened(folder, endpoint) as editor:
+        document = editor.open(USES)
+        if fault == "unwritable":
+            await editor.logged("its index may not be opened or written")
+            await check_prompt(document, endpoint, ("basket.",), (SIGNATURE,))
+        else:
+            await check_prompt(document, endpoint, (SIGNATURE,))
+
+
+async def test_nothing_is_left_running(folder: Path, endpoint: ScriptedEndpoint) -> None:
+    for number in range(300):
+        lines = "".join(f"def function_{number}_{n}(): ...\n" for n in range(100))
+        (folder / f"module_{number}.py").write_text(lines)
+    async with opened(folder, endpoint) as editor:
+        await editor.progress("begin")
+        below = children_of(editor.process.pid)
+        assert len(below) >= 2
+        editor.has_left = True
+        await editor.kill()
+    async with asyncio.timeout(20):
+        while any(map(is_running, below)):  # noqa: ASYNC110  they end when they see it
+            await asyncio.sleep(0.02)
+
+
+def change_files(editor: Editor, folder: Path, kinds: dict[str, int]) -> None:
+    """1 made, 2 changed, 3 deleted."""
+    changes = [{"uri": (folder / name).as_uri(), "type": kind} for name, kind in kinds.items()]
+    editor.notify("workspace/didChangeWatchedFiles", {"changes": changes})
+
+
+def move(document: Document) -> None:
+    place = {"textDocument": {"uri": document.uri}, "position": document.position(document.cursor)}
+    document.editor.notify("instant/didMoveCursor", place)
+
+
+def children_of(pid: int) -> list[int]:
+    tasks = Path(f"/proc/{pid}/task")
+    direct = [int(one) for task in tasks.iterdir() for one in (task / "children").read_text().split()]
+    return [*direct, *(below for one in direct for below in children_of(one))]
+
+
+def is_running(pid: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return False

@@ -34,6 +34,12 @@ CAPABILITIES: dict[Kind, dict[str, Any]] = {
         "general": {"positionEncodings": ["utf-8", "utf-16", "utf-32"]},
         "textDocument": {
             "hover": {"dynamicRegistration": True, "contentFormat": ["markdown", "plaintext"]},
+            "codeAction": {
+                "codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["", "quickfix", "refactor", "source"]}},
+                "dataSupport": True,
+                "disabledSupport": True,
+                "resolveSupport": {"properties": ["edit", "command"]},
+            },
             "inlineCompletion": {"dynamicRegistration": False},
             "synchronization": {"dynamicRegistration": False, "didSave": True, "willSave": True},
         },
@@ -44,10 +50,20 @@ CAPABILITIES: dict[Kind, dict[str, Any]] = {
         "general": {"positionEncodings": ["utf-16"]},
         "textDocument": {
             "hover": {"dynamicRegistration": True, "contentFormat": ["markdown", "plaintext"]},
+            "codeAction": {
+                "codeActionLiteralSupport": {"codeActionKind": {"valueSet": ["", "quickfix", "refactor", "source"]}},
+                "dataSupport": True,
+                "disabledSupport": True,
+                "resolveSupport": {"properties": ["edit", "command"]},
+            },
             "inlineCompletion": {"dynamicRegistration": True},
             "synchronization": {"dynamicRegistration": True, "didSave": True, "willSave": True},
         },
-        "workspace": {"configuration": True, "didChangeConfiguration": {"dynamicRegistration": True}},
+        "workspace": {
+            "configuration": True,
+            "didChangeConfiguration": {"dynamicRegistration": True},
+            "workspaceEdit": {"documentChanges": True, "changeAnnotationSupport": {"groupsOnLabel": True}},
+        },
         "window": {"workDoneProgress": True},
     },
 }
@@ -79,6 +95,11 @@ class Editor:
         self.encoding = "utf-16"
         self.server: dict[str, Any] = {}
         self.has_left = False
+        self.diagnostics: list[dict[str, Any]] = []
+        """What all tools together report, for a server that asks."""
+        self.applied: list[dict[str, Any]] = []
+        """The edits that the server wanted to be applied; `applies` is what it was told of them."""
+        self.applies = True
         self.spoken = b""
         """All that the server has written on stdout and stderr."""
         self._stdin = process.stdin
@@ -87,6 +108,8 @@ class Editor:
         self._pending: dict[Any, asyncio.Future[Any]] = {}
         self.registered: list[dict[str, Any]] = []
         self._progress: list[dict[str, Any]] = []
+        self._parts: dict[str, list[Any]] = {}
+        self._messages: list[dict[str, Any]] = []
         self._statuses: list[dict[str, Any]] = []
         self._logged: list[dict[str, Any]] = []
         self._strange: list[dict[str, Any]] = []
@@ -160,6 +183,14 @@ class Editor:
                 return status
             assert status["state"] == "starting", f"a status nobody expected: {status}"
 
+    async def part(self, token: str) -> Any:
+        """The next partial result under a token."""
+        return await self._next(self._parts.setdefault(token, []))
+
+    async def message(self) -> str:
+        """The next message that the editor shows to its user."""
+        return str((await self._next(self._messages))["message"])
+
     async def progress(self, kind: str) -> dict[str, Any]:
         """The next progress of that kind; reports may come before it."""
         while True:
@@ -167,6 +198,10 @@ class Editor:
             if value["kind"] == kind:
                 return value
             assert value["kind"] == "report", f"progress nobody expected: {value}"
+
+    def check_no_progress(self) -> None:
+        """Nothing more was shown than what the test has taken."""
+        assert self._progress == []
 
     async def logged(self, part: str) -> dict[str, Any]:
         """The next line for the editor's log; `part` has to be in it."""
@@ -187,9 +222,11 @@ class Editor:
     def check_nothing_overlooked(self) -> None:
         """Fails on what the server has said and no test has taken."""
         bad = [status for status in self._statuses if status["state"] not in ("starting", "ready")]
-        overlooked = [*self._strange, *self._logged, *bad, *self._complaints]
-        for said in (self._strange, self._logged, self._statuses, self._complaints):
+        overlooked = [*self._strange, *self._logged, *self._messages, *bad, *self._complaints]
+        for said in (self._strange, self._logged, self._messages, self._statuses, self._complaints):
             said.clear()
+        self._progress.clear()
+        self._parts.clear()
         assert not overlooked, f"the server said what no test has taken: {overlooked}"
 
     def hang_up(self) -> None:
@@ -250,11 +287,20 @@ class Editor:
                 self._logged.append(line)
             case {"method": "window/workDoneProgress/create", "id": request_id}:
                 self.send({"id": request_id, "result": None})
-            case {"method": "$/progress", "params": {"value": value}}:
+            case {"method": "$/progress", "params": {"value": {"kind": _} as value}}:
                 self._progress.append(value)
+            case {"method": "$/progress", "params": {"token": token, "value": value}}:
+                self._parts.setdefault(token, []).append(value)
+            case {"method": "window/showMessage", "params": message}:
+                self._messages.append(message)
             case {"method": "client/registerCapability", "id": request_id, "params": {"registrations": registered}}:
                 self.registered += registered
                 self.send({"id": request_id, "result": None})
+            case {"method": "instant/diagnostics", "id": request_id}:
+                self.send({"id": request_id, "result": self.diagnostics})
+            case {"method": "workspace/applyEdit", "id": request_id, "params": {"edit": edit}}:
+                self.applied.append(edit)
+                self.send({"id": request_id, "result": {"applied": self.applies}})
             case {"method": "workspace/configuration", "id": request_id}:
                 self.send({"id": request_id, **(self.answer or {"result": [self.configuration]})})
             case {"id": request_id, "error": error} if request_id in self._pending:
@@ -314,6 +360,13 @@ class Document:
         codec, width = _ENCODED[self.editor.encoding]
         return {"line": len(lines) - 1, "character": len(lines[-1].encode(codec)) // width}
 
+    def offset(self, position: dict[str, int]) -> int:
+        """A position as the protocol counts it as an offset."""
+        codec, width = _ENCODED[self.editor.encoding]
+        starts = [0, *(found.end() for found in re.finditer(r"\r\n|\r|\n", self.text))]
+        rest = self.text[starts[position["line"]] :]
+        return starts[position["line"]] + len(rest.encode(codec)[: position["character"] * width].decode(codec))
+
     def _here(self) -> dict[str, Any]:
         return {"textDocument": {"uri": self.uri}, "position": self.position(self.cursor)}
 
@@ -365,7 +418,7 @@ async def open_editor(
     variables = {"INSTANT_LSP_ENDPOINT_INSTANT_URL": url} if url else {}
     if folder is not None:
         variables["INSTANT_LSP_CONTEXT_ENABLED"] = "true"
-    process = await start(SERVE, own_environment(home, **variables, **(environment or {})), home)
+    process = await start(SERVE, own_environment(home, **{**variables, **(environment or {})}), home)
     editor = Editor(process, kind, configuration, folder.as_uri() if folder else "file:///work")
     editor.capabilities = capabilities or editor.capabilities
     editor.answer = answer

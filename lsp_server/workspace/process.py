@@ -120,6 +120,8 @@ class Desk:
             self._index.show(document.folder, facts, document.text())
             if is_new:
                 self._index.forget()
+                if self._place is not None and self._place[0] != uri:
+                    self._wanted = self._wanted or self._place
 
     def _rescope(self, scope: Scope) -> None:
         self._index = Index(scope)
@@ -154,6 +156,7 @@ class Desk:
         if document and self._index:
             self._index.hide(document.folder, document.path)
             self._index.forget()
+            self._wanted = self._wanted or self._place
 
     def _touch(self, uri: str) -> None:
         self._unparsed.pop(uri, None)

@@ -97,6 +97,8 @@ class Workspace:
         if n_added and (found := self._found.get(uri)):
             found.moves.append((revision, line, n_added))
             found.snippets = self._moved(uri, found.snippets, line, n_added)
+        if self._looked is not None and self._looked[0] != uri:
+            self._looked = None  # what another document needs may be in this one
         self._typed = uri, change.edit.start + len(change.edit.text)
         loop = asyncio.get_running_loop()
         self._typed_at_s = loop.time()
@@ -112,6 +114,8 @@ class Workspace:
     def look(self, snapshot: Snapshot, offset: int) -> None:
         """The cursor is at a place; if that is another line than before, what is needed there is looked for."""
         uri, line_start = snapshot.uri, snapshot.line_start(offset)
+        if self._typed is not None and self._typed[0] != uri:
+            self._typed = None  # the developer has gone on to another document
         if self._looked is None or (self._looked[0], self._looked[2]) != (uri, line_start):
             self._look(uri, offset, line_start)
 
