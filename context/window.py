@@ -3,7 +3,7 @@
 Pure: the same snapshot, offset, budget and snippets give the same window. The window is laid out so that the
 next keystroke's prompt begins like this one's, which is what an endpoint with a prefix cache pays least for: its
 start is snapped to a multiple of lines and moves only when that many have been typed, and snippets stand in the
-order of their paths and lines, whatever their rank.
+order they are given in, which `steady` keeps.
 """
 
 from __future__ import annotations
@@ -47,8 +47,8 @@ class ContextWindow:
 
     Line breaks are \\n whatever the file has. `prefix` ends where the model has to go on. One blank
     right before the cursor is kept back in `held_back`, since models trained on whole tokens answer
-    junk after it; the answer must begin with it. There is one snippet for each path. The first `n_head` characters
-    of `prefix` stand in for what was left out before the rest.
+    junk after it; the answer must begin with it. Neighbouring snippets of one path are one. The first `n_head`
+    characters of `prefix` stand in for what was left out before the rest.
     """
 
     path: str
@@ -164,11 +164,11 @@ def _own_span(starts: list[int], snippet: Snippet, shown: Span) -> Span | None:
 
 
 def _joined(snippets: Iterable[Snippet]) -> tuple[Snippet, ...]:
-    """One snippet for each path, in the order of the paths and lines, so that rank alone moves nothing."""
-    by_place = sorted(snippets, key=lambda snippet: (snippet.path, snippet.line))
+    """Neighbours of one path as one, in the order they were given: who gives them knows which were shown before."""
+    groups = (list(group) for _, group in groupby(snippets, lambda snippet: snippet.path))
     return tuple(
-        Snippet(path, "".join(one.text for one in found), found[0].line, ", ".join(_origins(found)))
-        for path, found in ((path, list(group)) for path, group in groupby(by_place, lambda snippet: snippet.path))
+        Snippet(found[0].path, "".join(one.text for one in found), found[0].line, ", ".join(_origins(found)))
+        for found in (sorted(group, key=lambda snippet: snippet.line) for group in groups)
     )
 
 

@@ -25,9 +25,15 @@ from context.document import Edit, Snapshot
 from context.recent import Recent
 from context.retrieval import Place, Retrieval
 from context.secrets import is_refused
+from context.steady import steady
 from context.window import Snippet
 from lsp_server.workspace.messages import Scope
 
+SNIPPET_SHARE = 0.45
+"""Of a prompt's tokens."""
+
+# More is found than is shown, so that what is shown need not go as soon as it is among the best no more.
+_FOUND_ROOM = 2.0
 _NOWHERE = Path(os.devnull) / "no index"
 
 
@@ -60,8 +66,8 @@ class Index:
         view.recent.visited(snapshot.path)
         facts = follow(facts, snapshot.text) if facts else view.facts(snapshot)
         visits = tuple(path for path in view.recent.visits() if path != snapshot.path)
-        place = Place(snapshot, offset, facts, room, view.recent.regions(), visits)
-        found = view.retrieval.find(place, view.last.get(snapshot.path, ()))
+        place = Place(snapshot, offset, facts, room * _FOUND_ROOM, view.recent.regions(), visits)
+        found = steady(view.last.get(snapshot.path, ()), view.retrieval.find(place), room * SNIPPET_SHARE)
         view.last = {snapshot.path: found}
         return tuple(_with_lf(snippet) for snippet in found)
 
