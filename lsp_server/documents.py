@@ -51,9 +51,12 @@ class Documents(Workspace):
 
     def at(self, params: PositionParams) -> tuple[Snapshot, int]:
         """The document a request is about, as it is now, and the offset in it; raises NotOpenError."""
-        document = self.get_text_document(params.text_document.uri)
-        offset = document.buffer.offset_at(params.position.line, params.position.character, self._encoding)
-        return self._snapshot(document), offset
+        return self.place(params.text_document.uri, params.position.line, params.position.character)
+
+    def place(self, uri: str, line: int, character: int) -> tuple[Snapshot, int]:
+        """The same for a place that does not come as a request's parameters."""
+        document = self.get_text_document(uri)
+        return self._snapshot(document), document.buffer.offset_at(line, character, self._encoding)
 
     def stretch(self, uri: str, range_: types.Range) -> tuple[Snapshot, int, int]:
         """The document as it is now, and the offsets where a range begins and ends; raises NotOpenError."""

@@ -10,7 +10,7 @@ import asyncio
 import logging
 import os
 from dataclasses import asdict
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -178,13 +178,8 @@ async def show_context(ls: Any, uri: Any = None, position: Any = None) -> Any:
 def _place(ls: InstantServer, uri: Any, position: Any) -> tuple[Snapshot, int] | None:
     if uri is None or position is None:
         return ls.last_place
-    line, character = (
-        (position["line"], position["character"]) if isinstance(position, dict) else (position.line, position.character)
-    )
-    here = types.TextDocumentPositionParams(
-        types.TextDocumentIdentifier(str(uri)), types.Position(int(line), int(character))
-    )
+    read = position.get if isinstance(position, dict) else partial(getattr, position)
     try:
-        return ls.documents.at(here)
+        return ls.documents.place(str(uri), int(read("line")), int(read("character")))
     except NotOpenError:
         return None

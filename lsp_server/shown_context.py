@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from context import ContextWindow, Snapshot, Snippet, build_window
 from context.nearby import look_nearby
 from context.outline import Outline
 from context.tokens import n_tokens
-from lsp_server.session import Session
+
+if TYPE_CHECKING:
+    from lsp_server.session import Session
 
 _DEFINES = re.compile(
     r"\b(?:def|class|func|fn|function|interface|type|struct|enum|trait|module|message|service|table|const|let|var)"

@@ -57,7 +57,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Shows the completion, the explanation and the times; 0 when a completion came."""
     console = Console(markup=False, emoji=False)  # names of files and words of the model are shown as they are
     try:
-        place = _example() if arguments.place is None else _place(arguments.place, cut=arguments.cut)
+        place = _example() if arguments.place is None else read_place(arguments.place, cut=arguments.cut)
         with _Client() as client:
             return _show(console, client, *place)
     except TryError as error:
@@ -152,8 +152,8 @@ def _example() -> tuple[Snapshot, int, int]:
     return _cut(_snapshot(path, text), offset), offset, text.index(EXAMPLE_NAME) + len(EXAMPLE_NAME)
 
 
-def _place(place: str, *, cut: bool) -> tuple[Snapshot, int, int]:
-    """The named place, and the last name before it."""
+def read_place(place: str, *, cut: bool) -> tuple[Snapshot, int, int]:
+    """The place FILE:LINE:COL, and the last name before it. Raises TryError."""
     name, _, position = place.partition(":")
     line, _, column = position.partition(":")
     if not (name and line.isdigit() and column.isdigit()):

@@ -70,7 +70,7 @@ def test_context_knows_neither_lsp_nor_http_nor_asyncio(module: str) -> None:
 
 
 def test_the_protocol_stays_at_the_door() -> None:
-    door = ("server", "documents", "code_actions", "explaining", "progress")
+    door = ("server", "documents", "code_actions", "explaining", "progress", "folders")
     door = tuple(f"lsp_server/{name}.py" for name in door)
     check_imports(door, {"lsprotocol"})
     check_imports((*door, "lsp_server/transport.py"), {"pygls"})

@@ -33,7 +33,7 @@ SNIPPET_SHARE = 0.45
 """Of a prompt's tokens."""
 
 # More is found than is shown, so that what is shown need not go as soon as it is among the best no more.
-_FOUND_ROOM = 2.0
+_FOUND_ROOM = 4.0
 _NOWHERE = Path(os.devnull) / "no index"
 
 
@@ -48,7 +48,6 @@ class Index:
         self._roots = {folder: Root(folder, store_path(folder)) for folder in self.folders}
         self._named: dict[str, list[Root]] = {folder: [root] for folder, root in self._roots.items()}
         self._views = {folder: _View([self._roots[folder], *self._others(folder)]) for folder in folders}
-        self._views[""] = _View([Root(os.devnull, _NOWHERE), *self._others("")])
 
     def folder_of(self, path: str) -> tuple[str, str] | None:
         """The innermost folder that holds an absolute path, and the rest of the path in POSIX style."""
@@ -62,7 +61,7 @@ class Index:
         self, folder: str, snapshot: Snapshot, offset: int, facts: FileFacts | None, room: float
     ) -> tuple[Snippet, ...]:
         """Snippets for a place, whose document had those `facts` some edits ago, or as stored if None is given."""
-        view = self._views.get(folder) or self._views[""]
+        view = self._views.get(folder) or self._outside()
         view.recent.visited(snapshot.path)
         facts = follow(facts, snapshot.text) if facts else view.facts(snapshot)
         visits = tuple(path for path in view.recent.visits() if path != snapshot.path)
@@ -121,6 +120,12 @@ class Index:
         fresh = Root(folder, store_path(folder), overlay=overlay)
         fresh.reader.close()
         return fresh.resolver
+
+    def _outside(self) -> _View:
+        """What a document sees that lies in no folder of the workspace."""
+        if "" not in self._views:
+            self._views[""] = _View([Root(os.devnull, _NOWHERE), *self._others("")])
+        return self._views[""]
 
     def _others(self, folder: str) -> list[Root]:
         """All folders but one, under their names."""
