@@ -16,7 +16,7 @@ from pygls.exceptions import JsonRpcInvalidParams
 
 from context import Snapshot
 from lsp_server import progress
-from lsp_server.assist import guidelines, prompts, subject
+from lsp_server.assist import prompts, subject
 from lsp_server.assist.markdown import link
 from lsp_server.documents import NotOpenError
 from lsp_server.endpoint.status import EndpointError
@@ -53,7 +53,7 @@ async def hover(ls: InstantServer, params: types.HoverParams) -> types.Hover | N
         outline,
         ls.definitions,
         is_always=ls.settings.hover == "always",
-        guidelines=lambda: guidelines_of(ls, snapshot),
+        guidelines=lambda: session.guidelines(snapshot),
     )
     if hovered is None:
         return None
@@ -75,7 +75,7 @@ async def explain(ls: InstantServer, *arguments: Any) -> dict[str, str]:
     _, start, end = ls.documents.stretch(asked.uri, asked.range)
     outline = ls.syntax.near(asked.uri, start)
     session = await ls.ready_session()
-    about = _subject(ls, session, asked, subject.Place(snapshot, start, end, outline))
+    about = _subject(session, asked, subject.Place(snapshot, start, end, outline))
     if about is None:
         return await _shown(ls, asked, {"title": "", "text": f"*{NO_CODE}*"})
     return await _shown(ls, asked, await _explained(ls, session, snapshot, asked, about))
@@ -84,7 +84,7 @@ async def explain(ls: InstantServer, *arguments: Any) -> dict[str, str]:
 async def toggle_thinking(ls: InstantServer) -> str:
     """Turns the thinking tier on or off; the sentence that says what holds now."""
     session = await ls.ready_session()
-    return session.think(not session.tiers.is_thinking)
+    return session.think(is_on=not session.tiers.is_thinking)
 
 
 def actions(ls: InstantServer, params: types.CodeActionParams) -> Iterator[types.CodeAction | types.Command]:
@@ -103,11 +103,6 @@ def actions(ls: InstantServer, params: types.CodeActionParams) -> Iterator[types
         names = [scope.name for scope in outline.enclosing(start) if scope.name]
         if names:
             yield _action(ls, f"Explain {prompts.inline(names[-1], 60)}", snapshot, params.range)
-
-
-def guidelines_of(ls: InstantServer, snapshot: Snapshot) -> str:
-    """The guidelines of the repository that holds the document, as the settings want them."""
-    return guidelines.read(snapshot, ls.settings.chat.guidelines, ls.settings.secrets.refused)
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,9 +141,9 @@ def _token(given: Any) -> progress.Token | None:
     return given if isinstance(given, str | int) else None
 
 
-def _subject(ls: InstantServer, session: Session, asked: _Asked, place: subject.Place) -> Subject | None:
+def _subject(session: Session, asked: _Asked, place: subject.Place) -> Subject | None:
     room_chars = session.tiers.room_chars(asked.tier)
-    rules = guidelines_of(ls, place.snapshot)
+    rules = session.guidelines(place.snapshot)
     if asked.diagnostic is None:
         return subject.of_stretch(place, room_chars, rules)
     code = "" if asked.diagnostic.code is None else str(asked.diagnostic.code)

@@ -49,7 +49,7 @@ async def shown(ls: InstantServer, title: str, token: Token | None = None) -> As
 
 def partly(ls: InstantServer, token: Token, value: Any) -> None:
     """A part of a request's result, ahead of its answer."""
-    ls.protocol.notify(types.PROGRESS, {"token": token, "value": value})
+    ls.protocol.notify(types.PROGRESS, types.ProgressParams(token, value))
 
 
 async def _created(ls: InstantServer) -> Token | None:

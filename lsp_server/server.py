@@ -109,6 +109,8 @@ class InstantServer(LanguageServer):
         before, self.session = self.session, session
         self._is_ready.set()
         if before is not None:
+            if before.tiers.is_thinking:
+                session.think(is_on=True)
             await before.aclose()
         for problem in self.problems:
             self.tell(types.MessageType.Warning, str(problem))

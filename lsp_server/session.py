@@ -13,9 +13,11 @@ from dataclasses import replace
 from context import Budget, Snapshot, Snippet
 from context.outline import Outline
 from context.tokens import TokenRate
+from lsp_server.assist import guidelines
 from lsp_server.assist.explain import Explainer
 from lsp_server.assist.fix import Fixer
 from lsp_server.assist.tier import NOT_SET, Tiers
+from lsp_server.completion import layout
 from lsp_server.completion.asking import Limits, Sources
 from lsp_server.completion.counts import Counts
 from lsp_server.completion.line import Completer
@@ -25,11 +27,6 @@ from lsp_server.endpoint.embedded import EmbeddedEngine
 from lsp_server.endpoint.guard import open_client
 from lsp_server.endpoint.status import Status
 from lsp_server.settings import Settings, TierSettings
-
-SLOW_PREFILL_TOKENS_PER_S = 600
-"""Below this a prompt's suffix, which is read anew at every keystroke, costs more time than a short one loses."""
-
-SHORT_SUFFIX_TOKENS = 88
 
 RATE_STEP = 0.05
 """What the model's tokens per estimated one have to change by before windows are measured anew."""
@@ -63,7 +60,7 @@ class Session:
         self.thinking = self._thinking_endpoint() if settings.endpoint.thinking.url else None
         self.tiers = Tiers(self.endpoint, self.thinking, settings.chat)
         self.explainer = Explainer(self.tiers)
-        self.fixer = Fixer(self.tiers)
+        self.fixer = Fixer(self.tiers, guidelines=self.guidelines)
 
     async def prepare(self, snapshot: Snapshot | None = None) -> None:
         """Connects to the endpoint, which then reads the opened document."""
@@ -71,7 +68,11 @@ class Session:
         if snapshot is not None and self.endpoint.capabilities is not None:
             self.completer.opened(snapshot)
 
-    def think(self, is_on: bool) -> str:
+    def guidelines(self, snapshot: Snapshot) -> str:
+        """The guidelines of the repository that holds the document, as the settings want them; "" for none."""
+        return guidelines.read(snapshot, self._settings.chat.guidelines, self._settings.secrets.refused)
+
+    def think(self, *, is_on: bool) -> str:
         """Turns the thinking tier on or off, as far as it is set; the sentence that says what holds now."""
         if is_on and self.thinking is None:
             return f"{NOT_SET} Set endpoint.thinking.url first."
@@ -124,12 +125,13 @@ class Session:
             tokens = min(tokens, self._settings.embedded.budget_tokens)
         able = self.endpoint.capabilities
         speed = able.prefill_tokens_per_s if able is not None else None
-        is_slow = speed is not None and speed < SLOW_PREFILL_TOKENS_PER_S
+        is_suffix_first = able is not None and able.fim_format is not None and able.fim_format.suffix_first
+        n_suffix = layout.suffix_tokens(speed, tokens, is_suffix_first=is_suffix_first)
         return Limits(
             max_lines=options.max_lines,
             max_tokens=options.max_tokens,
-            budget=Budget(tokens, min(SHORT_SUFFIX_TOKENS, tokens // 4) if is_slow else None, self._rate),
-            is_slow=is_slow,
+            budget=Budget(tokens, n_suffix, self._rate),
+            is_slow=layout.is_slow(speed),
         )
 
     def _learn(self, estimated: float, counted: int) -> None:

@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from functools import partial
 from typing import Any, NoReturn
 
 import orjson
@@ -130,6 +131,16 @@ class Protocol(LanguageServerProtocol):
         if msg_id is not None:
             self._send_response(msg_id, error=error.to_response_error())
 
+    def _run_generator(self, future: Any, *, gen: Any, result_future: Future[Any]) -> None:
+        """One step of a command's request; cancelling the request or the command ends both, which pygls does not do."""
+        if future is not None and future.cancelled():
+            result_future.cancel()
+            return
+        known = set(self._request_futures)
+        super()._run_generator(future, gen=gen, result_future=result_future)
+        for key in set(self._request_futures) - known:
+            result_future.add_done_callback(partial(_pass_cancelling, self._request_futures.pop(key)))
+
     def _send_handler_result(self, future: Future[Any], *, msg_id: str | int) -> None:
         self._request_futures.pop(msg_id, None)
         if future.cancelled():
@@ -155,6 +166,12 @@ class Protocol(LanguageServerProtocol):
             self._converter.unstructure(data, unstructure_as=type(data)) if hasattr(data, "__attrs_attrs__") else data
         )
         self.writer.write(_framed(plain))
+
+
+def _pass_cancelling(running: Any, done: Future[Any]) -> None:
+    """Cancels `running` where what it runs for was cancelled."""
+    if done.cancelled():
+        running.cancel()
 
 
 def where(error: BaseException) -> str:

@@ -314,16 +314,6 @@ async def test_nothing_of_a_secret_file_is_sent(editor: Editor, endpoint: GatedE
     assert (await editor.status("ready"))["model"] == "scripted"
 
 
-async def test_a_hover_explains_the_name(editor: Editor, endpoint: GatedEndpoint) -> None:
-    endpoint.reply = Reply(("It adds ", "two numbers."))
-    document = editor.open("'😀'; tot<|>al = 1\n")
-    hover = await in_time(document.hover())
-    assert hover["contents"] == {"kind": "markdown", "value": "It adds two numbers."}
-    assert hover["range"] == {"start": document.position(5), "end": document.position(10)}
-    document.cursor = 3
-    assert await in_time(document.hover()) is None, "there is no name"
-
-
 @pytest.mark.parametrize("off", [{"enabled": False}, {"disabled_languages": ["python"]}], ids=["all", "language"])
 async def test_completions_can_be_turned_off(running: Editor, endpoint: GatedEndpoint, off: dict[str, Any]) -> None:
     running.configure({"endpoint": {"instant": {"url": endpoint.url}}, "completion": off})

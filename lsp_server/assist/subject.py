@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from context import Snapshot
 from context.outline import Outline
 from lsp_server.assist import prompts
-from lsp_server.endpoint.client import Message
+
+if TYPE_CHECKING:
+    from lsp_server.endpoint.client import Message
 
 N_LINES_AROUND = 20
 """Where no grammar tells where a function begins and ends."""
