@@ -87,9 +87,12 @@ async def resolve_code_action(ls: InstantServer, action: types.CodeAction) -> ty
     return action
 
 
-async def fix(ls: InstantServer, carried: Any) -> None:
-    """Makes the fix and has the client apply it, for one that cannot resolve actions."""
-    snapshot, made = await _fix(ls, carried)
+async def fix(ls: Any, *arguments: Any) -> None:
+    """Makes the fix and has the client apply it, for one that cannot resolve actions.
+
+    The server's type is not named: pygls evaluates the annotations of commands.
+    """
+    snapshot, made = await _fix(ls, arguments[0] if arguments else None)
     edit = _workspace_edit(ls, snapshot, made)
     answer = await ls.workspace_apply_edit_async(types.ApplyWorkspaceEditParams(edit, label=_label(made)))
     if not answer.applied:
@@ -105,7 +108,8 @@ async def _diagnostics(
     """Those at the range, and those in the function around it, each once and in document order."""
     given = list(params.context.diagnostics)
     whole = ls.documents.range_of(snapshot, function.start, function.end) if function is not None else params.range
-    if getattr(ls.client_capabilities.experimental, "instantDiagnostics", False):
+    able = _plain(ls, ls.client_capabilities.experimental)
+    if isinstance(able, dict) and able.get("instantDiagnostics"):
         given += await _all_tools(ls, snapshot, whole)
     distinct = list({_key(one): one for one in given if one.message.strip()}.values())
     distinct.sort(key=lambda one: (one.range.start.line, one.range.start.character))

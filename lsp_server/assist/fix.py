@@ -9,7 +9,7 @@ before anybody sees it; when it fails, the model is told its fault, once.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from context import Snapshot, Snippet
@@ -22,10 +22,10 @@ from lsp_server.assist.stretch import MAX_CHARS, Stretch, stretch_around
 from lsp_server.assist.tier import Reply, Tier, Tiers
 from lsp_server.endpoint.client import Message
 
-Definitions = Callable[[Snapshot, int, int], Awaitable[Sequence[Snippet]]]
-"""The definitions in other files that the text between two offsets uses, the most useful first."""
+Definitions = Callable[[Snapshot, int, int], Sequence[Snippet]]
+"""The definitions in other files that the text between two offsets uses, the most useful first, as far as known now."""
 
-Guidelines = Callable[[Snapshot], Awaitable[str]]
+Guidelines = Callable[[Snapshot], str]
 """The rules of the repository that the document belongs to; "" where there are none."""
 
 _MAX_IMPORT_CHARS = 1_500
@@ -42,12 +42,12 @@ class Fix:
     notice: str = ""
 
 
-async def no_definitions(_: Snapshot, _start: int, _end: int) -> Sequence[Snippet]:
+def no_definitions(_: Snapshot, _start: int, _end: int) -> Sequence[Snippet]:
     """Stands where there is no graph."""
     return ()
 
 
-async def no_guidelines(_: Snapshot) -> str:
+def no_guidelines(_: Snapshot) -> str:
     """Stands where a repository has no rules."""
     return ""
 
@@ -107,8 +107,8 @@ class Fixer:
         tier: Tier | None,
     ) -> list[Message]:
         """The prompt; what helps least is left out first where the model's context is small."""
-        snippets = list(await self._definitions(snapshot, stretch.start, stretch.end))
-        around, guidelines = _around(snapshot, outline, stretch), await self._guidelines(snapshot)
+        snippets = list(self._definitions(snapshot, stretch.start, stretch.end))
+        around, guidelines = _around(snapshot, outline, stretch), self._guidelines(snapshot)
         told = [_told(snapshot, stretch, report) for report in reports]
         code = snapshot.text[stretch.start : stretch.end].replace("\r\n", "\n")
         room = self._tiers.room_chars(tier)

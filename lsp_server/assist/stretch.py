@@ -34,7 +34,9 @@ def stretch_around(
     """
     scope = function_around(outline, start, end, max_chars) or _class_around(outline, start, end, max_chars // 2)
     if scope is not None:
-        return Stretch(snapshot.line_start(scope.start), snapshot.line_end(scope.end), scope.name)
+        # Some grammars count the line break, or half of it, to what stands before it.
+        last = max(scope.start, scope.end - 1)
+        return Stretch(snapshot.line_start(scope.start), snapshot.line_end(last), scope.name)
     return _block(snapshot, outline, start, end, max_chars)
 
 
