@@ -15,7 +15,7 @@ from context.outline import Outline
 from context.tokens import TokenRate
 from lsp_server.assist import guidelines
 from lsp_server.assist.explain import Explainer
-from lsp_server.assist.fix import Fixer
+from lsp_server.assist.fix import Fixer, definitions_in
 from lsp_server.assist.tier import NOT_SET, Tiers
 from lsp_server.completion import layout
 from lsp_server.completion.asking import Limits, Sources
@@ -60,7 +60,7 @@ class Session:
         self.thinking = self._thinking_endpoint() if settings.endpoint.thinking.url else None
         self.tiers = Tiers(self.endpoint, self.thinking, settings.chat)
         self.explainer = Explainer(self.tiers)
-        self.fixer = Fixer(self.tiers, guidelines=self.guidelines)
+        self.fixer = Fixer(self.tiers, lambda snapshot: definitions_in(snippets(snapshot.uri)), self.guidelines)
 
     async def prepare(self, snapshot: Snapshot | None = None) -> None:
         """Connects to the endpoint, which then reads the opened document."""

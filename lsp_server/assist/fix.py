@@ -22,14 +22,15 @@ from lsp_server.assist.stretch import MAX_CHARS, Stretch, stretch_around
 from lsp_server.assist.tier import Reply, Tier, Tiers
 from lsp_server.endpoint.client import Message
 
-Definitions = Callable[[Snapshot, int, int], Sequence[Snippet]]
-"""The definitions in other files that the text between two offsets uses, the most useful first, as far as known now."""
+Definitions = Callable[[Snapshot], Sequence[Snippet]]
+"""What other files define that a document uses where its developer is, as far as it is known now."""
 
 Guidelines = Callable[[Snapshot], str]
 """The rules of the repository that the document belongs to; "" where there are none."""
 
 _MAX_IMPORT_CHARS = 1_500
 _MAX_AROUND_CHARS = 1_500
+_MAX_DEFINITIONS = 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Fix:
     notice: str = ""
 
 
-def no_definitions(_: Snapshot, _start: int, _end: int) -> Sequence[Snippet]:
+def no_definitions(_: Snapshot) -> Sequence[Snippet]:
     """Stands where there is no graph."""
     return ()
 
@@ -50,6 +51,11 @@ def no_definitions(_: Snapshot, _start: int, _end: int) -> Sequence[Snippet]:
 def no_guidelines(_: Snapshot) -> str:
     """Stands where a repository has no rules."""
     return ""
+
+
+def definitions_in(snippets: Sequence[Snippet]) -> list[Snippet]:
+    """Those of a completion's snippets that show definitions; similar code would mislead who corrects."""
+    return [snippet for snippet in snippets if snippet.origin == "definition"][:_MAX_DEFINITIONS]
 
 
 class Fixer:
@@ -107,7 +113,7 @@ class Fixer:
         tier: Tier | None,
     ) -> list[Message]:
         """The prompt; what helps least is left out first where the model's context is small."""
-        snippets = list(self._definitions(snapshot, stretch.start, stretch.end))
+        snippets = list(self._definitions(snapshot))
         around, guidelines = _around(snapshot, outline, stretch), self._guidelines(snapshot)
         told = [_told(snapshot, stretch, report) for report in reports]
         code = snapshot.text[stretch.start : stretch.end].replace("\r\n", "\n")
