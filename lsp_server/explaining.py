@@ -15,6 +15,8 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from context import Snapshot
+from context.outline import Outline
+from context.soundness import outline_of
 from lsp_server import progress
 from lsp_server.assist import prompts, subject
 from lsp_server.assist.markdown import link
@@ -38,6 +40,7 @@ PART_S = 0.1
 REFUSED = "Nothing of this file is sent: its name says that it holds secrets."
 NO_CODE = "There is no code here to explain."
 _MAX_ACTIONS = 4
+_MAX_PARSED_CHARS = 20_000
 
 
 async def hover(ls: InstantServer, params: types.HoverParams) -> types.Hover | None:
@@ -45,7 +48,7 @@ async def hover(ls: InstantServer, params: types.HoverParams) -> types.Hover | N
     snapshot, offset = ls.documents.at(params)
     if ls.settings.hover == "off" or ls.is_refused(snapshot):
         return None
-    outline = ls.syntax.near(snapshot.uri, offset)
+    outline = _outline(ls, snapshot, offset)
     session = await ls.ready_session()
     hovered = await session.explainer.hover(
         snapshot,
@@ -73,7 +76,7 @@ async def explain(ls: InstantServer, *arguments: Any) -> dict[str, str]:
     if ls.is_refused(snapshot):
         return await _shown(ls, asked, {"title": "", "text": f"*{REFUSED}*"})
     _, start, end = ls.documents.stretch(asked.uri, asked.range)
-    outline = ls.syntax.near(asked.uri, start)
+    outline = _outline(ls, snapshot, start)
     session = await ls.ready_session()
     about = _subject(session, asked, subject.Place(snapshot, start, end, outline))
     if about is None:
@@ -99,10 +102,18 @@ def actions(ls: InstantServer, params: types.CodeActionParams) -> Iterator[types
     is_asked = params.context.trigger_kind is not types.CodeActionTriggerKind.Automatic
     if snapshot.text[start:end].strip():
         yield _action(ls, "Explain the selection", snapshot, params.range)
-    elif is_asked and (outline := ls.syntax.near(snapshot.uri, start)) is not None:
+    elif is_asked and (outline := _outline(ls, snapshot, start)) is not None:
         names = [scope.name for scope in outline.enclosing(start) if scope.name]
         if names:
             yield _action(ls, f"Explain {prompts.inline(names[-1], 60)}", snapshot, params.range)
+
+
+def _outline(ls: InstantServer, snapshot: Snapshot, offset: int) -> Outline | None:
+    """What is known around a place; a short document that was just opened is parsed here and now."""
+    outline: Outline | None = ls.syntax.near(snapshot.uri, offset)
+    if outline is None and len(snapshot.text) <= _MAX_PARSED_CHARS:
+        return outline_of(snapshot.text, snapshot.language)
+    return outline
 
 
 @dataclass(frozen=True, slots=True)

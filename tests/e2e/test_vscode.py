@@ -60,7 +60,7 @@ def test_the_models_completion_is_right(seen: Seen) -> None:
 
 
 def test_the_status_bar_item_opens_a_menu(seen: Seen) -> None:
-    assert seen.menu == ["Restart Server", "Show Log", "Open Settings"]
+    assert seen.menu == ["Turn Thinking On", "Restart Server", "Show Log", "Open Settings"]
 
 
 def test_a_server_that_crashed_is_started_again(seen: Seen) -> None:

@@ -11,10 +11,28 @@ return {
       on_dir(vim.fs.root(bufnr, { '.git', '.hg', '.svn' }))
     end
   end,
-  capabilities = { textDocument = { inlineCompletion = { dynamicRegistration = false } } },
+  capabilities = {
+    textDocument = { inlineCompletion = { dynamicRegistration = false } },
+    -- Neovim refuses edits of a version that the buffer no longer has, but does not say so.
+    workspace = { workspaceEdit = { documentChanges = true } },
+    experimental = { instantDiagnostics = true },
+  },
   handlers = {
+    ['$/progress'] = function(err, params, ctx)
+      if not require('instant.explain').receive(params) then
+        return vim.lsp.handlers['$/progress'](err, params, ctx)
+      end
+    end,
+    ['instant/diagnostics'] = function(_, params)
+      return require('instant.diagnostics').within(params)
+    end,
     ['instant/status'] = function(_, status, ctx)
       require('instant.status').receive(ctx.client_id, status)
+    end,
+  },
+  commands = {
+    ['instant.explain'] = function(command, ctx)
+      require('instant.explain').ask(assert(vim.lsp.get_client_by_id(ctx.client_id)), command.arguments[1])
     end,
   },
 }

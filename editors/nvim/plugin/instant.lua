@@ -15,6 +15,16 @@ end, {
   desc = 'instant-lsp: enable, disable, restart, status, log',
 })
 
+vim.api.nvim_create_user_command('InstantExplain', function(call)
+  local lines = call.range > 0 and { line1 = call.line1, line2 = call.line2 } or {}
+  lines.tier = call.bang and 'thinking' or nil
+  require('instant.explain').run(lines)
+end, { range = true, bang = true, desc = 'instant-lsp: explain the lines, or what the cursor stands in' })
+
+vim.api.nvim_create_user_command('InstantThinking', function()
+  require('instant.command').toggle_thinking()
+end, { desc = 'instant-lsp: turn the thinking model on or off' })
+
 vim.api.nvim_create_autocmd({ 'LspAttach', 'LspDetach' }, {
   group = vim.api.nvim_create_augroup('instant', {}),
   callback = function(event)

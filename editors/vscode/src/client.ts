@@ -1,7 +1,7 @@
 // One running language client: how the server is started and what it may not do; knows nothing of commands or menus.
 
 import { homedir } from "node:os";
-import { Disposable, LogLevel, type LogOutputChannel } from "vscode";
+import { Disposable, LogLevel, type LogOutputChannel, window } from "vscode";
 import {
   CloseAction,
   ErrorAction,
@@ -14,13 +14,22 @@ import {
 } from "vscode-languageclient/node";
 
 import { SECTION, serverSettings } from "./configuration";
+import { EXPLAIN, type Explanations, TOGGLE_THINKING } from "./explain";
 import type { Status } from "./status";
 
 const MAX_CRASHES = 5;
 const CRASH_WINDOW_MS = 180_000;
+const TOLD_MS = 8_000;
 
-/** A client for the server at `path`, not started yet; `report` hears every status. */
-export function createClient(path: string, log: LogOutputChannel, report: (status: Status) => void): LanguageClient {
+/** What the client passes on: `report` hears every status, `explanations` shows what is explained. */
+export interface Listeners {
+  log: LogOutputChannel;
+  report: (status: Status) => void;
+  explanations: Explanations;
+}
+
+/** A client for the server at `path`, not started yet. */
+export function createClient(path: string, listeners: Listeners): LanguageClient {
   const server: ServerOptions = {
     command: path,
     args: ["serve"],
@@ -28,12 +37,12 @@ export function createClient(path: string, log: LogOutputChannel, report: (statu
     // Never the opened folder: its files must not take part in how the server is started.
     options: { cwd: homedir() },
   };
-  const client = new QuietClient(SECTION, "Instant", server, clientOptions(log, report));
-  client.onNotification("instant/status", report);
+  const client: QuietClient = new QuietClient(SECTION, "Instant", server, clientOptions(listeners, () => client));
+  client.onNotification("instant/status", listeners.report);
   return client;
 }
 
-function clientOptions(log: LogOutputChannel, report: (status: Status) => void): LanguageClientOptions {
+function clientOptions({ log, report, explanations }: Listeners, client: () => LanguageClient): LanguageClientOptions {
   return {
     documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
     initializationOptions: serverSettings(),
@@ -43,6 +52,16 @@ function clientOptions(log: LogOutputChannel, report: (status: Status) => void):
     revealOutputChannelOn: RevealOutputChannelOn.Never,
     errorHandler: restartAfterCrash(report),
     middleware: {
+      executeCommand: async (command, args, next) => {
+        if (command === EXPLAIN) {
+          return explanations.run(client(), args[0]);
+        }
+        const result: unknown = await next(command, args);
+        if (command === TOGGLE_THINKING) {
+          window.setStatusBarMessage(String(result), TOLD_MS);
+        }
+        return result;
+      },
       workspace: {
         configuration: (params, token, next) =>
           params.items.every((item) => item.section === SECTION)

@@ -6,10 +6,11 @@ import type { LanguageClient } from "vscode-languageclient/node";
 import { createClient } from "./client";
 import { configuredServerPath, SECTION } from "./configuration";
 import { tellCursor } from "./cursor";
+import { Explanations, TOGGLE_THINKING } from "./explain";
 import { findServer } from "./server";
 import { StatusItem } from "./status";
 
-// Not "instant.status" or "instant.accepted": those are the server's own, and the client registers them by itself.
+// Not those of the server, such as "instant.explain": the client registers them by itself, and its middleware sees them.
 const RESTART = "instant.restartServer";
 const SHOW_LOG = "instant.showLog";
 const SHOW_MENU = "instant.showMenu";
@@ -19,11 +20,13 @@ let session: Session | undefined;
 export async function activate(context: ExtensionContext): Promise<void> {
   const log = window.createOutputChannel("Instant", { log: true });
   const status = new StatusItem(SHOW_MENU);
-  const running = new Session(log, status);
+  const explanations = new Explanations();
+  const running = new Session(log, status, explanations);
   session = running;
   context.subscriptions.push(
     log,
     status,
+    explanations,
     commands.registerCommand(RESTART, () => running.restart()),
     commands.registerCommand(SHOW_LOG, () => log.show()),
     commands.registerCommand(SHOW_MENU, () => showMenu(status)),
@@ -50,6 +53,7 @@ class Session {
   constructor(
     private readonly log: LogOutputChannel,
     private readonly status: StatusItem,
+    private readonly explanations: Explanations,
   ) {}
 
   restart(): Promise<void> {
@@ -73,7 +77,8 @@ class Session {
     await this.dispose();
     this.status.show({ state: "starting", message: "The server is starting." });
     const path = await findServer(configuredServerPath());
-    this.client = createClient(path, this.log, (status) => this.status.show(status));
+    const { log, explanations } = this;
+    this.client = createClient(path, { log, explanations, report: (status) => this.status.show(status) });
     this.cursor = tellCursor(this.client);
     await this.client.start();
   }
@@ -95,6 +100,10 @@ class Session {
 
 async function showMenu(status: StatusItem): Promise<void> {
   const entries: (QuickPickItem & { run: () => unknown })[] = [
+    {
+      label: `$(lightbulb) Turn Thinking ${status.isThinking ? "Off" : "On"}`,
+      run: () => commands.executeCommand(TOGGLE_THINKING),
+    },
     { label: "$(refresh) Restart Server", run: () => commands.executeCommand(RESTART) },
     { label: "$(output) Show Log", run: () => commands.executeCommand(SHOW_LOG) },
     {

@@ -33,9 +33,13 @@ export class StatusItem implements Disposable {
     return this.status.message;
   }
 
+  get isThinking(): boolean {
+    return this.status.tier === "thinking";
+  }
+
   show(status: Status): void {
     this.status = status;
-    const label = `Instant: ${status.state}`;
+    const label = `Instant: ${status.state}${this.isThinking ? " (thinking)" : ""}`;
     this.item.text = `${ICONS[status.state]} ${label}`;
     this.item.tooltip = [status.message, served(status)].filter(Boolean).join("\n");
     this.item.backgroundColor = status.state === "down" ? new ThemeColor("statusBarItem.warningBackground") : undefined;

@@ -25,6 +25,19 @@ local subcommands = {
   end,
 }
 
+--- Turns the thinking tier on or off, and says what holds now.
+function M.toggle_thinking()
+  local client = vim.lsp.get_clients({ name = 'instant' })[1]
+  if not client then
+    vim.notify('instant-lsp: no server is running; :checkhealth instant says why', vim.log.levels.WARN)
+    return
+  end
+  local params = { command = 'instant.toggleThinking', arguments = {} }
+  client:request('workspace/executeCommand', params, function(err, told)
+    vim.api.nvim_echo({ { 'instant-lsp: ' .. (err and err.message or told) } }, true, {})
+  end)
+end
+
 ---@param name string
 function M.run(name)
   local run = subcommands[name]

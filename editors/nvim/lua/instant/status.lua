@@ -31,7 +31,10 @@ end
 ---@return string
 function M.statusline()
   local status = M.get()
-  return status and 'instant: ' .. status.state or ''
+  if not status then
+    return ''
+  end
+  return ('instant: %s%s'):format(status.state, status.tier == 'thinking' and ' (thinking)' or '')
 end
 
 --- Asks the server, and waits for its answer.
