@@ -6,23 +6,22 @@ Of the current document only its own text is shown, never what is stored of it.
 
 from __future__ import annotations
 
-import heapq
-import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from context.codegraph.facts import FileFacts
-from context.codegraph.graph import Graph, GraphFile, View, family_of
+from context.codegraph.graph import Definition, Graph, GraphFile, View, family_of
 from context.codegraph.lexical import Search
 from context.document import Snapshot
 from context.nearby import Nearby, look_nearby, type_of
 from context.recent import Region
 from context.tokens import n_lines_tokens
-from context.wanted import Candidate, Ranker, Scene, own_candidates, receiver_types, shown
+from context.wanted import Ranker, Scene, receiver_types, shown
 from context.window import Snippet
 
 _MAX_DEFINITIONS = 120
+_MAX_OUTLINE = 40
 _N_TERMS = 14
 _N_CHUNKS = 3
 _CHUNK_LINES = 14
@@ -30,12 +29,16 @@ _MAX_REGIONS = 4
 _REGION_LINES = 12
 # Of the tokens that snippets get, by what they are for.
 _SHARES = {"definition": 0.65, "outline": 0.15, "similar": 0.15, "recent": 0.05}
+_IMPLEMENTED_BY = {"h": ("c", "cc", "cpp", "cxx"), "hpp": ("cpp", "cc", "cxx"), "hh": ("cc",), "pyi": ("py",)}
 _TEST_MARK = re.compile(r"^(?:test_|Test(?=[A-Z]))|(?:_test|_spec|\.test|\.spec|Tests?|Spec)$")
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A cursor and what is known of its document. `regions` and `visits` say where somebody worked lately."""
+    """A cursor and what is known of its document.
+
+    `regions` and `visits` say where somebody worked lately, `shown` which lines of the document are shown anyway.
+    """
 
     snapshot: Snapshot
     offset: int
@@ -43,6 +46,7 @@ class Place:
     room_tokens: float
     regions: tuple[Region, ...] = ()
     visits: tuple[str, ...] = ()
+    shown: range = range(0)
 
 
 class Retrieval:
@@ -53,8 +57,8 @@ class Retrieval:
         self._ranker = Ranker()
         self._searches = [Search(root.reader) for root in graph.roots]
 
-    def find(self, place: Place, previous: Sequence[Snippet] = ()) -> tuple[Snippet, ...]:
-        """Snippets for twice the room or less; those that were shown before keep their place while they are relevant."""
+    def find(self, place: Place) -> tuple[Snippet, ...]:
+        """Snippets for the room, the best first."""
         snapshot, offset = place.snapshot, place.offset
         nearby = look_nearby(snapshot.text, offset)
         scene = self._scene(place, nearby)
@@ -64,7 +68,7 @@ class Retrieval:
             "similar": self._similar(place, nearby),
             "recent": self._edited(place),
         }
-        return tuple(_fused(sources, snapshot, place.room_tokens * 0.55))
+        return tuple(_fused(sources, snapshot, place.room_tokens))
 
     def _scene(self, place: Place, nearby: Nearby) -> Scene:
         text, offset = place.snapshot.text, place.offset
@@ -75,12 +79,11 @@ class Retrieval:
 
     def _definitions(self, place: Place, scene: Scene) -> Iterator[Snippet]:
         files = {**scene.view.linked, **self._tied(place, scene.view)}
-        found = [one for file in files for one in self._ranker.candidates(scene, file)]
-        yield from _best(found)
+        yield from _signatures(self._ranker.best(scene, files, _MAX_DEFINITIONS), "definition")
 
     def _outline(self, place: Place, scene: Scene) -> Iterator[Snippet]:
-        """Signatures of the current file, of which the window shows those that stand outside it."""
-        yield from _best(list(own_candidates(scene)))
+        """Signatures of the current file beyond what is shown of it."""
+        yield from _signatures(self._ranker.best_own(scene, place.shown, _MAX_OUTLINE), "outline")
 
     def _tied(self, place: Place, view: View) -> dict[GraphFile, float]:
         """Files that nothing imports here, but that go with this one."""
@@ -112,18 +115,16 @@ class Retrieval:
                 yield Snippet(path, text, first, "edited lately")
 
 
-def _best(found: list[Candidate]) -> Iterator[Snippet]:
-    """Signatures by what they promise for their tokens; a member comes after the line of its container."""
-    weighed = [(1 / ((1 + math.exp(-one.odds)) * math.sqrt(one.n_tokens)), n) for n, one in enumerate(found)]
+def _signatures(definitions: Iterable[Definition], origin: str) -> Iterator[Snippet]:
+    """Their signatures in the same order; a member comes after the line of its container."""
     containers = set()
-    for _, n in heapq.nlargest(_MAX_DEFINITIONS, weighed):
-        _, file, number, _ = found[n]
+    for file, number in definitions:
         symbol, path = file.symbols[number], file.root.shown(file.path)
         if symbol.container >= 0 and (file, symbol.container) not in containers:
             containers.add((file, symbol.container))
             container = file.symbols[symbol.container]
-            yield Snippet(path, shown(container.signature), container.line, "definition")
-        yield Snippet(path, shown(symbol.signature), symbol.line, "definition")
+            yield Snippet(path, shown(container.signature), container.line, origin)
+        yield Snippet(path, shown(symbol.signature), symbol.line, origin)
 
 
 def _fused(sources: dict[str, Iterator[Snippet]], snapshot: Snapshot, room: float) -> Iterator[Snippet]:
@@ -157,13 +158,15 @@ def _densest(lines: list[str], words: dict[str, float], n_lines: int) -> tuple[i
     return best, "".join(lines[best : best + n_lines])
 
 
-def _pairs(ending, path: str) -> Iterator[str]:
-    folder, _, name = path.rpartition("/")
-    stem, dot, suffix = name.rpartition(".")
-    bare = _TEST_MARK.sub("", stem)
-    names = [bare] if bare != stem else [f"test_{stem}", f"{stem}_test", f"{stem}.test", f"{stem}.spec", f"{stem}Test"]
-    others = {"h": ("c", "cc", "cpp"), "hpp": ("cpp",)}.get(suffix, ())
-    for one in names:
-        yield from ending(f"{one}.{suffix}", path)[:1]
-    for other in others:
-        yield from ending(f"{stem}.{other}", path)[:1]
+def _pairs(ending: Callable[[str, str], list[str]], path: str) -> Iterator[str]:
+    """The file's tests, or what it tests; what its header declares. `ending` finds files by the end of their path."""
+    _, _, name = path.rpartition("/")
+    stem, _, suffix = name.rpartition(".")
+    tested = _TEST_MARK.sub("", stem)
+    if tested != stem:
+        names = [tested]
+    else:
+        names = [f"test_{stem}", f"{stem}_test", f"{stem}.test", f"{stem}.spec", f"{stem}Test"]
+    ends = [f"{one}.{suffix}" for one in names] + [f"{stem}.{other}" for other in _IMPLEMENTED_BY.get(suffix, ())]
+    for end in ends:
+        yield from ending(end, path)[:1]

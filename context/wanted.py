@@ -8,10 +8,9 @@ from __future__ import annotations
 import heapq
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
 from weakref import WeakKeyDictionary
 
 from context.codegraph.graph import TYPES, Definition, GraphFile, View
@@ -22,11 +21,10 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[^\W\dA-Za-z_]+")
 _SELF = frozenset(("self", "this", "cls", "Self", "super", "@"))
 _MIN_PART = 3
 _MIN_BEGUN = 2
-_NEAR_LINES = 20
 _MAX_SIGNATURE_LINES = 6
 
 # The weights, each in the unit of its own.
-_ALWAYS = -6.9
+_ANYWHERE = -6.9
 _ALIKE = 3.3  # the share of its name's words that stand near, by their closeness
 _OF_NAMED = 1.45  # its container's name stands near, by its closeness
 _RARE = 1.1  # by the number of namesakes
@@ -39,60 +37,99 @@ _BEGUN = 2.5
 _NOT_BEGUN = -1.1
 _OF_RECEIVER = 1.3
 _NOT_OF_RECEIVER = -1.6
+_OWN = -4.0
+_OWN_ALIKE = 3.5
+_OWN_NAMED = 2.5
+_OWN_MEMBER = 2.5
+_NOTHING = -math.inf
 _N_ALWAYS = 10
 """So many of each file's likeliest symbols are weighed wherever the cursor is."""
 
 
-class Candidate(NamedTuple):
-    """A definition that may be needed, the log-odds that it is, and what its signature costs."""
-
-    odds: float
-    file: GraphFile
-    number: int
-    n_tokens: float
-
-
 @dataclass(slots=True)
 class _Sketch:
-    """What stays the same of a file from one place to the next, for each of its symbols in order."""
+    """What stays the same of a file from one place to the next, for each of its symbols in order.
+
+    `odds` are those of a place that has nothing to do with it, `dearness` what its tokens take off a symbol's worth,
+    infinite where there is nothing to show, and `share` that of one word in its name.
+    """
 
     odds: list[float]
-    costs: list[float]
-    n_parts: list[int]
+    dearness: list[float]
+    share: list[float]
     with_part: dict[str, list[int]]
     always: list[int]
     rarity: dict[str, float]
 
 
 class Ranker:
-    """Weighs what a view offers for a place. Remembers sketches of files as long as these live."""
+    """Weighs what files define for a place. Remembers sketches of files as long as these live."""
 
     def __init__(self) -> None:
         self._sketches: WeakKeyDictionary[GraphFile, _Sketch] = WeakKeyDictionary()
 
-    def candidates(self, scene: Scene, file: GraphFile) -> Iterator[Candidate]:
-        """The symbols of a file that are worth a look, in no order."""
-        sketch = self._sketches.get(file)
-        if sketch is None:
-            sketch = self._sketches[file] = _sketch(file)
-        extra = dict.fromkeys(sketch.always, 0.0)
-        near = 0.0
-        for name in scene.names & sketch.rarity.keys():
-            closeness = scene.nearby.words[name]
-            near += closeness * sketch.rarity[name]
-            for owner in file.named[name]:
-                for number in file.members.get(owner, ()):
-                    extra[number] = extra.get(number, 0.0) + _OF_NAMED * closeness
-        for part in scene.parts.keys() & sketch.with_part.keys():
-            weight = _ALIKE * scene.parts[part]
-            for number in sketch.with_part[part]:
-                extra[number] = extra.get(number, 0.0) + weight / sketch.n_parts[number]
-        for number in scene.members.get(file, ()):
-            extra.setdefault(number, 0.0)
-        base = _IN_CLOSE_FILE * math.log1p(near)
-        for number, odds in extra.items():
-            if cost := sketch.costs[number]:
-                yield Candidate(base + sketch.odds[number] + odds + scene.fit(file, number), file, number, cost)
+    def best(self, scene: Scene, files: Iterable[GraphFile], limit: int) -> list[Definition]:
+        """The definitions that promise most for their tokens, the best first."""
+        weighed = []
+        among = list(files)
+        for at, file in enumerate(among):
+            sketch = self._sketches.get(file)
+            if sketch is None:
+                sketch = self._sketches[file] = _sketch(file)
+            for number, odds in _place_odds(scene, file, sketch).items():
+                weighed.append((_worth(odds + sketch.odds[number], sketch.dearness[number]), at, number))
+        return [
+            Definition(among[at], number) for worth, at, number in heapq.nlargest(limit, weighed) if worth > _NOTHING
+        ]
+
+    def best_own(self, scene: Scene, shown_lines: range, limit: int) -> list[Definition]:
+        """The same of the current file, but for what stands on the lines shown anyway and around the cursor."""
+        file = scene.view.file
+        weighed = []
+        for number, symbol in enumerate(file.symbols):
+            if not symbol.signature or symbol.line in shown_lines or symbol.line <= scene.line <= symbol.end_line:
+                continue
+            parts = parts_of(symbol.name)
+            odds = _OWN + _OWN_ALIKE * sum([scene.parts.get(part, 0.0) for part in parts]) / max(1, len(parts))
+            odds += _OWN_NAMED * scene.nearby.words.get(symbol.name, 0.0)
+            if number in scene.members.get(file, ()):
+                odds += _OWN_MEMBER
+            weighed.append((_worth(odds, _dearness(symbol.signature)), number))
+        return [Definition(file, number) for _, number in heapq.nlargest(limit, weighed)]
+
+
+def _place_odds(scene: Scene, file: GraphFile, sketch: _Sketch) -> dict[int, float]:
+    """What a place adds to the odds of those of a file's symbols that are worth a look."""
+    odds = dict.fromkeys(sketch.always, 0.0)
+    close = 0.0
+    for name in scene.names & sketch.rarity.keys():
+        closeness = scene.nearby.words[name]
+        close += closeness * sketch.rarity[name]
+        for owner in file.named[name]:
+            for number in file.members.get(owner, ()):
+                odds[number] = odds.get(number, 0.0) + _OF_NAMED * closeness
+    for part in scene.parts.keys() & sketch.with_part.keys():
+        weight = _ALIKE * scene.parts[part]
+        for number in sketch.with_part[part]:
+            odds[number] = odds.get(number, 0.0) + weight * sketch.share[number]
+    for name in scene.imported & sketch.rarity.keys():
+        for number in file.top(name):
+            odds[number] = odds.get(number, 0.0) + _IMPORTED
+    for name in scene.own & sketch.rarity.keys():
+        for number in file.named[name]:
+            if number in odds:
+                odds[number] += _NAMED_LIKE_OWN
+    if scene.members:
+        members = scene.members.get(file, frozenset())
+        odds = {number: odds.get(number, 0.0) + _NOT_OF_RECEIVER for number in odds}
+        odds.update(
+            {number: odds.get(number, _NOT_OF_RECEIVER) - _NOT_OF_RECEIVER + _OF_RECEIVER for number in members}
+        )
+    if scene.begun:
+        for number in odds:
+            odds[number] += _BEGUN if file.symbols[number].name.startswith(scene.begun) else _NOT_BEGUN
+    base = _IN_CLOSE_FILE * math.log1p(close)
+    return {number: value + base for number, value in odds.items()}
 
 
 class Scene:
@@ -111,37 +148,9 @@ class Scene:
         self.members: dict[GraphFile, set[int]] = {}
         for one in _receiver_members(view, nearby, owners):
             self.members.setdefault(one.file, set()).add(one.at)
-        self._begun = nearby.begun if len(nearby.begun) >= _MIN_BEGUN else ""
-        self._own = view.file.named.keys()
-        self._imported = {one.alias or one.name for one in view.file.imports}
-
-    def fit(self, file: GraphFile, number: int) -> float:
-        """What the rest of the place says of a symbol: its imports, its own names, what stands before the cursor."""
-        symbol = file.symbols[number]
-        odds = 0.0
-        if symbol.name in self._own:
-            odds += _NAMED_LIKE_OWN
-        elif symbol.container < 0 and symbol.name in self._imported:
-            odds += _IMPORTED
-        if self._begun:
-            odds += _BEGUN if symbol.name.startswith(self._begun) else _NOT_BEGUN
-        if self.members:
-            odds += _OF_RECEIVER if number in self.members.get(file, ()) else _NOT_OF_RECEIVER
-        return odds
-
-
-def own_candidates(scene: Scene) -> Iterator[Candidate]:
-    """The symbols of the current file that stand far from the cursor."""
-    file = scene.view.file
-    members = scene.members.get(file, ())
-    for number, symbol in enumerate(file.symbols):
-        is_around = symbol.line <= scene.line <= symbol.end_line
-        if not symbol.signature or is_around or abs(symbol.line - scene.line) < _NEAR_LINES:
-            continue
-        parts = parts_of(symbol.name)
-        alike = sum([scene.parts.get(part, 0.0) for part in parts]) / max(1, len(parts))
-        odds = 2.5 * scene.nearby.words.get(symbol.name, 0.0) + 3.5 * alike + 2.5 * (number in members)
-        yield Candidate(odds - 4.0, file, number, n_lines_tokens(shown(symbol.signature)))
+        self.begun = nearby.begun if len(nearby.begun) >= _MIN_BEGUN else ""
+        self.own = view.file.named.keys()
+        self.imported = {one.alias or one.name for one in view.file.imports}
 
 
 def receiver_types(view: View, nearby: Nearby, line: int, first_type: str | None) -> list[Definition]:
@@ -186,27 +195,33 @@ def _around(view: View, line: int) -> list[Definition]:
     ]
 
 
+def _worth(odds: float, dearness: float) -> float:
+    """By what definitions are ordered: nearly the logarithm of their probability, less what their tokens take off."""
+    return min(odds, 0.0) - dearness
+
+
+def _dearness(signature: str) -> float:
+    """A definition of four times the tokens has to be twice as likely."""
+    return 0.5 * math.log(n_lines_tokens(shown(signature))) if signature else -_NOTHING
+
+
 def _sketch(file: GraphFile) -> _Sketch:
     uses = file.n_uses
     with_part: dict[str, list[int]] = {}
-    n_parts, odds = [], []
+    odds, share = [], []
+    in_large_file = _IN_LARGE_FILE * math.log1p(len(file.symbols))
     for number, symbol in enumerate(file.symbols):
         parts = parts_of(symbol.name)
         for part in parts:
             with_part.setdefault(part, []).append(number)
-        n_parts.append(max(1, len(parts)))
-        odds.append(_odds(*uses.get(symbol.name, (1, 0)), len(file.symbols)))
+        n_defined, n_used = uses.get(symbol.name, (1, 0))
+        odds.append(_ANYWHERE + _RARE / max(1, n_defined) + _OFTEN_USED * math.log1p(n_used) + in_large_file)
+        share.append(1 / max(1, len(parts)))
     return _Sketch(
         odds,
-        [n_lines_tokens(shown(symbol.signature)) for symbol in file.symbols],
-        n_parts,
+        [_dearness(symbol.signature) for symbol in file.symbols],
+        share,
         with_part,
         heapq.nlargest(_N_ALWAYS, range(len(odds)), key=odds.__getitem__),
         {name: 1 / max(1, uses.get(name, (1, 0))[0]) for name in file.named},
-    )
-
-
-def _odds(n_defined: int, n_used: int, n_symbols: int) -> float:
-    return (
-        _RARE / max(1, n_defined) + _OFTEN_USED * math.log1p(n_used) + _IN_LARGE_FILE * math.log1p(n_symbols) + _ALWAYS
     )

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
+from typing import NamedTuple
 
 from context.document import Snapshot
 from context.outline import Outline, Span
@@ -22,7 +23,9 @@ SNAP_LINES = 64
 _TOKENS_PER_SNAP = 24
 _SUFFIX_SHARE = 0.25
 _HEAD_SHARE = 0.15
-_SNIPPET_SHARE = 0.5
+SNIPPET_SHARE = 0.5
+"""Of a prompt's tokens, where the document alone would fill it."""
+
 _PATH_TOKENS = 6
 _MAX_BYTES_PER_TOKEN = 8
 _BLANK_CHARS = 400
@@ -72,6 +75,11 @@ class Budget:
     suffix_tokens: int | None = None
     rate: float = UNKNOWN_RATE
 
+    @property
+    def estimated(self) -> float:
+        """The same in estimated tokens, with a margin for what an estimate does not know."""
+        return self.tokens / (self.rate * MARGIN)
+
 
 def build_window(
     snapshot: Snapshot,
@@ -87,34 +95,64 @@ def build_window(
     anyway. Where the prefix does not reach the file's beginning, they, the imports and the headers of the scopes
     around the cursor, as far as `outline` knows them, stand in for what is left out.
     """
-    scale = 1 / (budget.rate * MARGIN)
-    total = budget.tokens * scale
-    core = total - _spent_on(snippets, total * _SNIPPET_SHARE)
     text = snapshot.text
-    n_suffix = core * _SUFFIX_SHARE if budget.suffix_tokens is None else min(core, budget.suffix_tokens * scale)
-    end, after = _last_fitting(text, offset, n_suffix)
-    start, before = _first_fitting(text, offset, core - after)
-    head: list[Span] = []
-    if start:
-        n_head = (core - after) * _HEAD_SHARE if outline else 0.0
-        start, before = _snapped_start(snapshot, offset, core - after - n_head), core - after
-        head = _head(text, outline, start, offset, n_head) if outline else []
-    elif budget.suffix_tokens is None:
-        end, after = _last_fitting(text, offset, core - before)
-    own, others = _chosen(snapshot, Span(start, end), snippets, total - before - after)
-    tail = [span for span in own if span.start >= end] if budget.suffix_tokens is None else []
-    above = _lines(text, [*head, *(span for span in own if span.end <= start)])
-    prefix = _with_lf(above + text[start:offset])
+    frame = _frame(
+        snapshot, offset, budget, _spent_on(snippets, budget.estimated * SNIPPET_SHARE), has_head=outline is not None
+    )
+    own, others = _chosen(snapshot, frame, snippets)
+    head = _head(text, outline, frame, offset) if outline and frame.start else []
+    tail = [span for span in own if span.start >= frame.end] if budget.suffix_tokens is None else []
+    above = _with_lf(_lines(text, [*head, *(span for span in own if span.end <= frame.start)]))
+    prefix = above + _with_lf(text[frame.start : offset])
     held_back = prefix[-1] if prefix[-1:] in (" ", "\t") else ""
     return ContextWindow(
         path=snapshot.path,
         language=snapshot.language,
         prefix=prefix.removesuffix(held_back),
-        suffix=_with_lf(text[offset:end] + _lines(text, tail)),
+        suffix=_with_lf(text[offset : frame.end] + _lines(text, tail)),
         held_back=held_back,
         snippets=others,
-        n_head=len(_with_lf(above)),
+        n_head=len(above),
     )
+
+
+def shown_lines(snapshot: Snapshot, offset: int, budget: Budget) -> range:
+    """The lines that a window with snippets shows, so that nobody looks for snippets among them."""
+    frame = _frame(snapshot, offset, budget, room_for_snippets(snapshot.text, budget), has_head=True)
+    first = snapshot.text.count("\n", 0, frame.start)
+    return range(first, first + snapshot.text.count("\n", frame.start, frame.end) + 1)
+
+
+def room_for_snippets(text: str, budget: Budget) -> float:
+    """How many estimated tokens snippets may cost beside a document: their share, or all that it leaves."""
+    total = budget.estimated
+    n_own = n_tokens(text) if len(text) < total * _MAX_BYTES_PER_TOKEN else total
+    return max(total * SNIPPET_SHARE, total - n_own)
+
+
+class _Frame(NamedTuple):
+    """From where to where the text around the cursor is shown, and the tokens that its head and snippets may have."""
+
+    start: int
+    end: int
+    n_head: float
+    n_snippets: float
+
+
+def _frame(snapshot: Snapshot, offset: int, budget: Budget, n_snippets: float, *, has_head: bool) -> _Frame:
+    text, total = snapshot.text, budget.estimated
+    core = total - min(n_snippets, total * SNIPPET_SHARE)
+    n_suffix = core * _SUFFIX_SHARE
+    if budget.suffix_tokens is not None:
+        n_suffix = min(core, budget.suffix_tokens * total / budget.tokens)
+    end, after = _last_fitting(text, offset, n_suffix)
+    start, before = _first_fitting(text, offset, core - after)
+    if start:
+        n_head = (core - after) * _HEAD_SHARE if has_head else 0.0
+        return _Frame(_snapped_start(snapshot, offset, core - after - n_head), end, n_head, total - core)
+    if budget.suffix_tokens is None:
+        end, after = _last_fitting(text, offset, core - before)
+    return _Frame(start, end, 0.0, total - before - after)
 
 
 def _spent_on(snippets: Sequence[Snippet], most: float) -> float:
@@ -127,34 +165,29 @@ def _spent_on(snippets: Sequence[Snippet], most: float) -> float:
     return spent
 
 
-def _chosen(
-    snapshot: Snapshot, shown: Span, snippets: Sequence[Snippet], left: float
-) -> tuple[list[Span], tuple[Snippet, ...]]:
-    """The best snippets that fit: those of the snapshot itself as spans of its text, the others joined by path."""
+def _chosen(snapshot: Snapshot, frame: _Frame, snippets: Sequence[Snippet]) -> tuple[list[Span], tuple[Snippet, ...]]:
+    """The snippets that fit: those of the snapshot itself as spans of its text, the others joined."""
     own: list[Span] = []
     others: list[Snippet] = []
-    paths: set[str] = set()
+    left = frame.n_snippets
     starts = _line_starts(snapshot.text) if any(snippet.path == snapshot.path for snippet in snippets) else []
     for snippet in snippets:
-        is_own = snippet.path == snapshot.path
         cost = n_lines_tokens(snippet.text)
-        if not is_own and snippet.path not in paths:
-            cost += n_line_tokens(snippet.path) + _PATH_TOKENS
-        if cost > left:
+        if snippet.path == snapshot.path:
+            span = _own_span(starts, snippet, frame)
+            if span is not None and cost <= left:
+                own.append(span)
+                left -= cost
             continue
-        if is_own:
-            span = _own_span(starts, snippet, shown)
-            if span is None:
-                continue
-            own.append(span)
-        else:
+        if not others or others[-1].path != snippet.path:
+            cost += n_line_tokens(snippet.path) + _PATH_TOKENS
+        if cost <= left:
             others.append(snippet)
-            paths.add(snippet.path)
-        left -= cost
+            left -= cost
     return own, _joined(others)
 
 
-def _own_span(starts: list[int], snippet: Snippet, shown: Span) -> Span | None:
+def _own_span(starts: list[int], snippet: Snippet, shown: _Frame) -> Span | None:
     """The snippet's lines in the snapshot, None if they are shown anyway or are not there."""
     last = snippet.line + snippet.text.count("\n")
     if last >= len(starts):
@@ -190,14 +223,14 @@ def _lines(text: str, spans: Iterable[Span]) -> str:
     return "".join(pieces)
 
 
-def _head(text: str, outline: Outline, start: int, offset: int, budget_tokens: float) -> list[Span]:
-    """What stands in for the text before `start`: the headers of the scopes that hold `offset`, then the imports."""
-    spans = []
+def _head(text: str, outline: Outline, frame: _Frame, offset: int) -> list[Span]:
+    """What stands in for the text before the start: the headers of the scopes that hold `offset`, then the imports."""
+    spans, left = [], frame.n_head
     for span in (*_headers(text, outline, offset), *outline.imports):
-        if span.end > start:
+        if span.end > frame.start:
             continue
-        budget_tokens -= n_lines_tokens(_lines(text, [span]))
-        if budget_tokens < 0:
+        left -= n_lines_tokens(_lines(text, [span]))
+        if left < 0:
             break
         spans.append(span)
     return spans

@@ -17,6 +17,8 @@ from context.codegraph.graph import Graph
 from context.codegraph.indexer import Indexer
 from context.codegraph.roots import Root
 from context.retrieval import Place, Retrieval
+from context.steady import steady
+from context.window import room_for_snippets, shown_lines
 
 
 class ContextCases:
@@ -33,13 +35,15 @@ class ContextCases:
         snapshot, offset = Snapshot(path, path, case["language"], 0, before + case["text_after"]), len(before)
         graph, retrieval = self._repository(case["repo_dir"], path)
         facts = _facts(graph, snapshot)
-        place = Place(snapshot, offset, facts, budget.tokens, visits=tuple(case.get("open_files", ())))
+        room = room_for_snippets(snapshot.text, budget)
+        shown = shown_lines(snapshot, offset, budget)
+        place = Place(snapshot, offset, facts, room, visits=tuple(case.get("open_files", ())), shown=shown)
         window = build_window(
             snapshot,
             offset,
             budget,
             outline=outline_around(facts, snapshot.text, offset),
-            snippets=retrieval.find(place),
+            snippets=steady((), retrieval.find(place), room),
         )
         snippets = "".join(f"{snippet.path}\n{snippet.text}\n" for snippet in window.snippets)
         return {"prompt": f"{snippets}{window.prefix}{window.held_back}{window.suffix}"}
