@@ -10,27 +10,47 @@ from collections.abc import Sequence
 from context.tokens import n_lines_tokens
 from context.window import Snippet
 
-_NEEDED_SHARE = 0.5
+_NEEDED_SHARE = 0.3
+_PASSING = frozenset(("similar code", "edited lately"))
 
 
 def steady(shown: Sequence[Snippet], found: Sequence[Snippet], room_tokens: float) -> tuple[Snippet, ...]:
     """What is shown next, of what was shown and what was found now, the best first.
 
-    What was shown stays, in its order, while it is found at all. Of what is new, only that is taken in, behind it,
-    which is among the best: half the room's worth. For it the last of those that are not must go.
+    Definitions that were shown stay, in their order, while they are found at all. Of what is new, only definitions
+    among the best are taken in, behind the others; the last of those that are not must go for them. Code that is
+    only like the cursor's changes with every line, so it stands last and is renewed when something else is.
     """
-    needed = _fitting(found, room_tokens * _NEEDED_SHARE)
+    needed = _fitting([one for one in found if not _is_passing(one)], room_tokens * _NEEDED_SHARE)
     still = {_key(one): one for one in found}
-    kept = [still[_key(one)] for one in shown if _key(one) in still]
-    missing = [one for one in needed if _key(one) not in {_key(other) for other in kept}]
-    needed_keys = {_key(one) for one in needed}
-    excess = _cost([*kept, *missing]) - room_tokens
-    for n in range(len(kept) - 1, -1, -1):
+    lasting = [one for one in shown if not _is_passing(one)]
+    kept = [still[_key(one)] for one in lasting if _key(one) in still]
+    kept_keys = {_key(one) for one in kept}
+    missing = [one for one in needed if _key(one) not in kept_keys]
+    passing = [one for one in shown if _is_passing(one)]
+    if missing or len(kept) < len(lasting):
+        passing = [one for one in passing if _key(one) in still]
+    if not kept:
+        return _by_path(_fitting(found, room_tokens))
+    return tuple(_made_room([*kept, *missing], {_key(one) for one in needed}, passing, room_tokens))
+
+
+def _made_room(
+    lasting: list[Snippet], needed: set[tuple[str, str]], passing: list[Snippet], room_tokens: float
+) -> list[Snippet]:
+    """All of them, without the last of those that are not needed as far as the room asks for it."""
+    everything = [*lasting, *passing]
+    excess = _cost(everything) - room_tokens
+    for n in range(len(everything) - 1, -1, -1):
         if excess <= 0:
             break
-        if _key(kept[n]) not in needed_keys:
-            excess -= _cost([kept.pop(n)])
-    return (*kept, *missing) if kept else _by_path(_fitting(found, room_tokens))
+        if _key(everything[n]) not in needed:
+            excess -= _cost([everything.pop(n)])
+    return everything
+
+
+def _is_passing(snippet: Snippet) -> bool:
+    return snippet.origin in _PASSING
 
 
 def _fitting(found: Sequence[Snippet], room_tokens: float) -> list[Snippet]:
@@ -45,9 +65,9 @@ def _fitting(found: Sequence[Snippet], room_tokens: float) -> list[Snippet]:
 
 
 def _by_path(snippets: Sequence[Snippet]) -> tuple[Snippet, ...]:
-    """Those of one path side by side, the path of the best first."""
+    """Those of one path side by side, the path of the best first; those that pass come last."""
     ranks = {path: n for n, path in enumerate(dict.fromkeys(one.path for one in snippets))}
-    return tuple(sorted(snippets, key=lambda one: (ranks[one.path], one.line)))
+    return tuple(sorted(snippets, key=lambda one: (_is_passing(one), ranks[one.path], one.line)))
 
 
 def _key(snippet: Snippet) -> tuple[str, str]:
