@@ -35,6 +35,7 @@ class Server:
     options: dict[str, Any] | None = None
     environment: dict[str, str] | None = None
     request: Literal["inlineCompletion", "completion"] = "inlineCompletion"
+    folder: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -66,9 +67,13 @@ class Typist:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         self._stdin, self._stdout = self._process.stdin.fileno(), self._process.stdout.fileno()
-        params = {"processId": os.getpid(), "rootUri": None, "capabilities": _CAPABILITIES}
+        root = server.folder.as_uri() if server.folder else None
+        able = {**_CAPABILITIES, "window": {"workDoneProgress": True}} if root else _CAPABILITIES
+        params = {"processId": os.getpid(), "rootUri": root, "capabilities": able}
+        self._progress: list[tuple[str, float]] = []
         _, arrived = self._request("initialize", {**params, "initializationOptions": server.options})
         self.startup_ms = (arrived - started) * 1000
+        self._started = started
         self._notify("initialized", {})
 
     def open(self, uri: str, language: str, text: str, cursor: tuple[int, int] = (0, 0)) -> None:
@@ -99,6 +104,23 @@ class Typist:
         items = result.get("items", []) if isinstance(result, dict) else result or []
         return Answer((arrived - started) * 1000, len(items))
 
+    def request(self, method: str, params: Any) -> Any:
+        """The result of any request."""
+        return self._request(method, params)[0]
+
+    def notify(self, method: str, params: Any) -> None:
+        """Any notification."""
+        self._notify(method, params)
+
+    def wait_for_progress(self, kind: str) -> float:
+        """Seconds from the start until progress of that kind was shown."""
+        while True:
+            for shown, arrived in self._progress:
+                if shown == kind:
+                    return arrived - self._started
+            body, arrived = self._read()
+            self._take(json.loads(body), arrived)
+
     def rss_mb(self) -> list[float]:
         """Resident memory of the server and of each process below it."""
         return [_rss_mb(pid) for pid in _tree(self._process.pid)]
@@ -123,12 +145,18 @@ class Typist:
             body, arrived = self._read()
             message = json.loads(body)
             if "method" in message:
-                if "id" in message:
-                    self._write({"id": message["id"], "result": None})
+                self._take(message, arrived)
             elif message.get("id") == msg_id:
                 if "error" in message:
                     raise RuntimeError(f"{self.server.name} answers {method} with {message['error']}")
                 return message.get("result"), arrived
+
+    def _take(self, message: dict[str, Any], arrived: float) -> None:
+        """What the server says or asks of its own accord."""
+        if "id" in message and "method" in message:
+            self._write({"id": message["id"], "result": None})
+        elif message.get("method") == "$/progress":
+            self._progress.append((message["params"]["value"]["kind"], arrived))
 
     def _notify(self, method: str, params: Any) -> None:
         self._write({"method": method, "params": params})

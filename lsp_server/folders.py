@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections.abc import Callable
 from dataclasses import asdict
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
@@ -178,7 +179,7 @@ async def show_context(ls: Any, uri: Any = None, position: Any = None) -> Any:
 def _place(ls: InstantServer, uri: Any, position: Any) -> tuple[Snapshot, int] | None:
     if uri is None or position is None:
         return ls.last_place
-    read = position.get if isinstance(position, dict) else partial(getattr, position)
+    read: Callable[[str], Any] = position.__getitem__ if isinstance(position, dict) else partial(getattr, position)
     try:
         return ls.documents.place(str(uri), int(read("line")), int(read("character")))
     except NotOpenError:

@@ -116,22 +116,27 @@ class Indexing:
 
     def _update(self, folder: str) -> None:
         """Follows the process that goes through a folder; what is found along the way is used from time to time."""
-        reported_s = time.monotonic()
+        reported_s, pause_s, n_all = time.monotonic(), _REPORT_S, 0
+        reason = "failed"
         for message in _told_by_process(folder, self._refused):
             match message:
                 case ("progress", n_done, n_files):
-                    self._on_event(Progress(folder, n_done, n_files))
-                    if n_done and time.monotonic() - reported_s > _REPORT_S:
+                    n_all = n_files
+                    if n_done < n_files:
+                        self._on_event(Progress(folder, n_done, n_files))
+                    if n_done and time.monotonic() - reported_s > pause_s:
                         self._on_change(folder, ())
-                        reported_s = time.monotonic()
+                        reported_s, pause_s = time.monotonic(), 2 * pause_s
                 case ("done", is_changed):
+                    # Not before, since the store is put in order at the end.
+                    self._on_event(Progress(folder, n_all, n_all))
                     if is_changed:
                         self._on_change(folder, ())
                     return
                 case ("failed", reason):
-                    self._tell(Trouble(folder, reason))
-                    return
-        self._tell(Trouble(folder, "failed"))
+                    break
+        self._on_event(Progress(folder, n_all, n_all))
+        self._tell(Trouble(folder, reason))
 
     def _guarded(self, folder: str, work: Callable[[], None]) -> None:
         """Does one piece of work; whatever becomes of it, the next one is done as well."""
