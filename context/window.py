@@ -8,6 +8,7 @@ order they are given in, which `steady` keeps.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, groupby
@@ -22,6 +23,7 @@ __all__ = ["Budget", "ContextWindow", "Snippet", "build_window", "n_tokens"]
 SNAP_LINES = 64
 _TOKENS_PER_SNAP = 24
 _SUFFIX_SHARE = 0.25
+_SNIPPET_STEPS = 4
 _HEAD_SHARE = 0.15
 SNIPPET_SHARE = 0.5
 """Of a prompt's tokens, where the document alone would fill it."""
@@ -156,13 +158,14 @@ def _frame(snapshot: Snapshot, offset: int, budget: Budget, n_snippets: float, *
 
 
 def _spent_on(snippets: Sequence[Snippet], most: float) -> float:
-    """What all snippets together cost, `most` at most."""
+    """Room for all snippets together, `most` at most: in large steps, so that one more does not move the window."""
+    step = most / _SNIPPET_STEPS
     spent = 0.0
     for snippet in snippets:
         spent += n_lines_tokens(snippet.text)
         if spent >= most:
             return most
-    return spent
+    return min(most, math.ceil(spent / step) * step) if step else 0.0
 
 
 def _chosen(snapshot: Snapshot, frame: _Frame, snippets: Sequence[Snippet]) -> tuple[list[Span], tuple[Snippet, ...]]:
