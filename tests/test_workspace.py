@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import subprocess
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from scripted_endpoint import ScriptedEndpoint
+from scripted_endpoint import Reply, ScriptedEndpoint
 from wire import CAPABILITIES, Document, Editor, Kind, in_time, open_editor
 
 from context.codegraph.store_file import store_path
@@ -24,6 +27,7 @@ class Basket:
 '''
 USES = "from shop import Basket\n\n\ndef pay(basket: Basket) -> float:\n    return basket.<|>\n"
 SHOW = "instant.showContext"
+USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":8000,"completion_tokens":1}}\n\n'
 BOTH: tuple[Kind, ...] = ("neovim", "vscode")
 SIGNATURE = "def total_in_euros(self, discount: float) -> float:"
 
@@ -272,3 +276,34 @@ def is_running(pid: int) -> bool:
         return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return False
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the test kills by a POSIX signal")
+async def test_a_child_that_is_killed_comes_back(folder: Path, endpoint: ScriptedEndpoint) -> None:
+    async with opened(folder, endpoint) as editor:
+        document = editor.open(USES)
+        shop = editor.open(SHOP, name="shop.py")
+        move(document)
+        await check_prompt(document, endpoint, (SIGNATURE,))
+        for pid in children_of(editor.process.pid)[:1]:
+            os.kill(pid, signal.SIGKILL)
+        await editor.complained("process ended")
+        shop.replace(SHOP.index("total"), SHOP.index("total") + len("total"), "amount")
+        document.type("u")  # what was being read when the child ended is read again once it has changed
+        await check_prompt(document, endpoint, ("def amount_in_euros",), (SIGNATURE,))
+
+
+async def test_two_editors_share_an_index(folder: Path, endpoint: ScriptedEndpoint) -> None:
+    async with opened(folder, endpoint) as first, opened(folder, endpoint, "vscode") as second:
+        for editor in (first, second):
+            await check_prompt(editor.open(USES), endpoint, (SIGNATURE,))
+
+
+async def test_what_the_endpoint_counts_sets_how_much_is_sent(folder: Path, endpoint: ScriptedEndpoint) -> None:
+    """An endpoint whose tokens are half as long gets half as much."""
+    async with opened(folder, endpoint) as editor:
+        document = editor.open("value_of_it = 12345\n" * 2_000 + "y =")
+        before = len(await shown_prompt(document))
+        endpoint.reply = Reply(raw=(b'data: {"choices":[{"text":" 1"}]}\n\n', USAGE, b"data: [DONE]\n\n"))
+        await in_time(document.complete())
+        assert len(await shown_prompt(document)) < 0.8 * before
