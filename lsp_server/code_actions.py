@@ -113,8 +113,8 @@ async def _diagnostics(
         given += await _all_tools(ls, snapshot, whole)
     distinct = list({_key(one): one for one in given if one.message.strip()}.values())
     distinct.sort(key=lambda one: (one.range.start.line, one.range.start.character))
-    here = [one for one in distinct if one in params.context.diagnostics or _touch(one.range, params.range)]
-    return here, [one for one in distinct if _touch(one.range, whole)]
+    here = [one for one in distinct if one in params.context.diagnostics or _share_lines(one.range, params.range)]
+    return here, [one for one in distinct if _share_lines(one.range, whole)]
 
 
 async def _all_tools(ls: InstantServer, snapshot: Snapshot, whole: types.Range) -> list[types.Diagnostic]:
@@ -302,9 +302,9 @@ def _is_within(kind: str, wanted: str) -> bool:
     return not wanted or kind == wanted or kind.startswith(f"{wanted}.")
 
 
-def _touch(one: types.Range, other: types.Range) -> bool:
-    """Whether two ranges have a line in common and neither ends before the other begins."""
-    return _pair(one.start) <= _pair(other.end) and _pair(other.start) <= _pair(one.end)
+def _share_lines(one: types.Range, other: types.Range) -> bool:
+    """Whether two ranges have a line in common: with the cursor anywhere in a line, its marks are meant."""
+    return one.start.line <= other.end.line and other.start.line <= one.end.line
 
 
 def _pair(place: Any) -> tuple[int, int]:

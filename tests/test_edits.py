@@ -139,7 +139,6 @@ def test_an_unused_import_goes() -> None:
 REFUSED = {
     "the same": (AREA_METHOD.replace("radius", "radios"), "nothing was corrected"),
     "a syntax error": (AREA_METHOD.replace("**", "** ("), "syntax error"),
-    "a comment is gone": (AREA_METHOD.replace("        # the usual formula\n", ""), "comment was deleted"),
     "a comment is another": (AREA_METHOD.replace("usual", "new"), "comment was deleted or changed"),
     "a comment stands in": (f"{AREA_METHOD}\n        # ... rest of the code", "stands in"),
     "another name": (AREA_METHOD.replace("area", "surface"), "missing from the answer"),
@@ -153,6 +152,17 @@ REFUSED = {
 def test_harmful_answers_are_refused(case: str) -> None:
     code, reason = REFUSED[case]
     check_refused(AREA, "radios", code, reason)
+
+
+def test_comments_that_were_left_out_are_kept() -> None:
+    check_changed(AREA, "radios", AREA_METHOD.replace("        # the usual formula\n", ""), RIGHT)
+    text = "function f() {\n  // first\n  let a = 1;\n  // last\n  return b;\n}\n"
+    code = "function f() {\n  let a = 1;\n  return a;\n}"
+    check_changed(text, "return b", code, text.replace("return b", "return a"), "typescript")
+
+
+def test_a_comment_behind_code_may_not_go() -> None:
+    check_refused("def f(x):\n    return y  # why\n", "return y", "def f(x):\n    return x", "comment was deleted")
 
 
 def test_a_class_may_get_the_method_it_lacks() -> None:

@@ -255,7 +255,7 @@ async def test_a_long_function_is_cut(editor: Editor, endpoint: ScriptedEndpoint
 
 async def test_it_is_asked_once_more_with_the_fault(editor: Editor, endpoint: ScriptedEndpoint) -> None:
     document = editor.open(TEXT)
-    answers = [METHOD.replace("        # the usual formula 🎉\n", ""), METHOD]
+    answers = [METHOD.replace("usual", "new"), METHOD]
     endpoint.answering = lambda request: fenced(answers[len(chats(endpoint)) - 1])
     await check_fixed(document, [diagnostic(document, "radios")], RIGHT)
     assert len(chats(endpoint)) == 2

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from context import Edit, Snapshot
+from context.languages import find
 from context.outline import Outline, Scope
 from context.soundness import comments_of, outline_of
 from lsp_server.assist.imports import import_edits, split_imports
@@ -79,13 +80,20 @@ def change_of(
     exact = {len(LINE_BREAK.findall(before, 0, max(0, place - stretch.start))) for place in at}
     within = tuple(
         Edit(stretch.start + edit.start, stretch.start + edit.end, edit.text)
-        for edit in smallest(before, code, break_, exact)
+        for edit in smallest(before, code, break_, exact, _is_comment_in(snapshot.language))
     )
     if outline is None:
         outline = outline_of(snapshot.text, snapshot.language)
     change = Change(within, import_edits(snapshot, outline, stretch, imports, break_))
     _check(snapshot, stretch, change, outline)
     return change
+
+
+def _is_comment_in(language_id: str) -> Callable[[str], bool]:
+    """Tells lines that hold a comment and nothing else: models like to leave these out."""
+    language = find(language_id)
+    marks = tuple(filter(None, (language.line_comment, "/*" if language.block_comment else None))) if language else ()
+    return lambda line: line.lstrip().startswith(marks)
 
 
 def _check(snapshot: Snapshot, stretch: Stretch, change: Change, outline: Outline | None) -> None:

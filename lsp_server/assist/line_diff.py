@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from context import Edit
@@ -13,20 +13,29 @@ from context import Edit
 LINE_BREAK = re.compile(r"\r\n|\r|\n")
 
 
-def smallest(before: str, after: str, break_: str = "\n", exact: Collection[int] = ()) -> list[Edit]:
+def smallest(
+    before: str,
+    after: str,
+    break_: str = "\n",
+    exact: Collection[int] = (),
+    stays: Callable[[str], bool] = lambda line: False,
+) -> list[Edit]:
     """The edits, of whole lines, that make `before` into `after`, with line breaks as `break_`.
 
-    Lines that differ in blanks at their end alone count as equal and stay as they are, but for those in `exact`.
+    Lines that differ in blanks at their end alone count as equal and stay as they are, but for those in `exact`. A
+    line that `stays` is not deleted, unless such a line comes in its place or it stands among lines that are.
     """
     old = _lines(before)
     new = LINE_BREAK.split(after)
     old_keys = [line.text if i in exact else line.text.rstrip() for i, line in enumerate(old)]
     matcher = difflib.SequenceMatcher(None, old_keys, [line.rstrip() for line in new], autojunk=False)
-    edits = (
-        _replaced(before, old, (first, last), new[start:end], break_)
-        for tag, first, last, start, end in matcher.get_opcodes()
-        if tag != "equal"
-    )
+    edits = []
+    for tag, first, last, start, end in matcher.get_opcodes():
+        gone = first, last
+        if not any(map(stays, new[start:end])):
+            gone = _without_ends(old_keys, first, last, stays)
+        if tag != "equal" and (gone[0] < gone[1] or start < end):
+            edits.append(_replaced(before, old, gone, new[start:end], break_))
     return [edit for edit in edits if before[edit.start : edit.end] != edit.text]
 
 
@@ -37,6 +46,15 @@ def applied(text: str, edits: Sequence[Edit]) -> str:
         pieces += [text[at : edit.start], edit.text]
         at = edit.end
     return "".join([*pieces, text[at:]])
+
+
+def _without_ends(lines: Sequence[str], first: int, last: int, stays: Callable[[str], bool]) -> tuple[int, int]:
+    """The stretch of lines from `first` to before `last` without those at its ends that stay."""
+    while first < last and stays(lines[first]):
+        first += 1
+    while first < last and stays(lines[last - 1]):
+        last -= 1
+    return first, last
 
 
 class _Line(NamedTuple):
