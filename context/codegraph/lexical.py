@@ -24,8 +24,9 @@ _K1 = 1.2
 _B = 0.75
 _MEAN_WORDS = 150.0
 _MAX_QUERY_WORDS = 48
+_MANY_PLACES = 100
+"""When so many places of the rarest words are found no more are looked for: the answers get no better, but slower."""
 _MAX_PLACES = 2_000
-"""So many places of rare words are looked at in one search."""
 
 
 class FoundChunk(NamedTuple):
@@ -62,14 +63,13 @@ class Search:
         """
         self._refresh()
         words = list(dict.fromkeys(word for term in terms for word in words_of(term)))[:_MAX_QUERY_WORDS]
-        places = self._places(words)
-        weights = {word: _idf(self._common.get(word) or len(places.get(word, ())), self._n_chunks) for word in words}
+        counts = self._counts(words)
+        weights = {word: _idf(counts.get(word, 0), self._n_chunks) for word in words}
         weighed: dict[int, float] = {}
-        for word, chunks in places.items():
+        for word, chunks in self._places(counts, self._hidden(without)):
             for chunk in chunks:
                 weighed[chunk] = weighed.get(chunk, 0.0) + weights[word]
-        shown = weighed.keys() - self._hidden(without)
-        best = sorted(shown, key=lambda chunk: (-weighed[chunk], chunk))[: 2 * limit]
+        best = sorted(weighed, key=lambda chunk: (-weighed[chunk], chunk))[: 2 * limit]
         hits = [*self._scored(best, weights), *self._scored_open(weights, without)]
         return sorted(hits, key=lambda hit: (-hit.score, hit.path, hit.line))[:limit]
 
@@ -81,17 +81,24 @@ class Search:
             self._n_chunks = int(counted[0][0]) if counted else 1
             self._common = dict(self._reader.rows("SELECT word, n_chunks FROM common_words"))
 
-    def _places(self, words: Sequence[str]) -> dict[str, list[int]]:
-        """The chunks of the rare words; of the rarest common one where nothing else is found."""
-        places: dict[str, list[int]] = {}
+    def _places(self, counts: Mapping[str, int], hidden: set[int]) -> Iterator[tuple[str, set[int]]]:
+        """The rarest words with their chunks, until there are enough; the rarest common one where nothing is found."""
         n_places = 0
-        for word in sorted(words, key=lambda word: self._common.get(word, 0)):
-            if n_places >= _MAX_PLACES or (n_places and word in self._common):
-                break
+        for word in sorted(counts, key=counts.__getitem__):
+            if n_places >= _MANY_PLACES or (n_places and word in self._common):
+                return
             sql = "SELECT rowid FROM lexicon WHERE lexicon MATCH ? LIMIT ?"
-            places[word] = [chunk for (chunk,) in self._reader.rows(sql, f'"{word}"', _MAX_PLACES)]
-            n_places += len(places[word])
-        return places
+            chunks = {chunk for (chunk,) in self._reader.rows(sql, f'"{word}"', _MAX_PLACES)} - hidden
+            n_places += len(chunks)
+            yield word, chunks
+
+    def _counts(self, words: Sequence[str]) -> dict[str, int]:
+        """How many stored chunks hold each word, of those that are in any; common ones are not counted again."""
+        rare = json.dumps([word for word in words if word not in self._common])
+        counted = self._reader.rows(
+            "SELECT term, doc FROM vocabulary WHERE term IN (SELECT value FROM json_each(?))", rare
+        )
+        return {**{word: self._common[word] for word in words if word in self._common}, **dict(counted)}
 
     def _hidden(self, without: Collection[str]) -> set[int]:
         """The stored chunks of these files, and those in whose place open buffers stand."""
