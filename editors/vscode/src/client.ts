@@ -14,6 +14,7 @@ import {
 } from "vscode-languageclient/node";
 
 import { SECTION, serverSettings } from "./configuration";
+import { tellDiagnostics } from "./diagnostics";
 import { EXPLAIN, type Explanations, TOGGLE_THINKING } from "./explain";
 import type { Status } from "./status";
 
@@ -39,6 +40,7 @@ export function createClient(path: string, listeners: Listeners): LanguageClient
   };
   const client: QuietClient = new QuietClient(SECTION, "Instant", server, clientOptions(listeners, () => client));
   client.onNotification("instant/status", listeners.report);
+  tellDiagnostics(client);
   return client;
 }
 
