@@ -7,8 +7,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
@@ -19,6 +20,7 @@ from context.outline import Outline
 from context.soundness import outline_of
 from lsp_server import progress
 from lsp_server.assist import prompts, subject
+from lsp_server.assist.definitions import Defined, in_document
 from lsp_server.assist.markdown import link
 from lsp_server.documents import NotOpenError
 from lsp_server.endpoint.status import EndpointError
@@ -54,7 +56,7 @@ async def hover(ls: InstantServer, params: types.HoverParams) -> types.Hover | N
         snapshot,
         offset,
         outline,
-        ls.definitions,
+        partial(definitions, ls),
         is_always=ls.settings.hover == "always",
         guidelines=lambda: session.guidelines(snapshot),
     )
@@ -64,6 +66,12 @@ async def hover(ls: InstantServer, params: types.HoverParams) -> types.Hover | N
         contents=types.MarkupContent(types.MarkupKind.Markdown, hovered.text),
         range=ls.documents.range_of(snapshot, hovered.start, hovered.end),
     )
+
+
+async def definitions(ls: InstantServer, snapshot: Snapshot, offset: int) -> Sequence[Defined]:
+    """Where the name at an offset is defined, as far as the document itself tells."""
+    outline: Outline | None = ls.syntax.outline(snapshot.uri)
+    return in_document(snapshot, offset, outline or _parsed(snapshot))
 
 
 async def explain(ls: InstantServer, *arguments: Any) -> dict[str, str]:
@@ -111,9 +119,11 @@ def actions(ls: InstantServer, params: types.CodeActionParams) -> Iterator[types
 def _outline(ls: InstantServer, snapshot: Snapshot, offset: int) -> Outline | None:
     """What is known around a place; a short document that was just opened is parsed here and now."""
     outline: Outline | None = ls.syntax.near(snapshot.uri, offset)
-    if outline is None and len(snapshot.text) <= _MAX_PARSED_CHARS:
-        return outline_of(snapshot.text, snapshot.language)
-    return outline
+    return outline or _parsed(snapshot)
+
+
+def _parsed(snapshot: Snapshot) -> Outline | None:
+    return outline_of(snapshot.text, snapshot.language) if len(snapshot.text) <= _MAX_PARSED_CHARS else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -22,7 +22,6 @@ from pygls.lsp.server import LanguageServer
 from context.document import Snapshot
 from context.secrets import is_refused
 from lsp_server import __version__, code_actions, explaining, folders
-from lsp_server.assist.definitions import Defined, in_document
 from lsp_server.completion import Completion, Superseded
 from lsp_server.completion.counts import Counts
 from lsp_server.completion.outcome import Outcomes
@@ -162,10 +161,6 @@ class InstantServer(LanguageServer):
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._ended)
-
-    async def definitions(self, snapshot: Snapshot, offset: int) -> Sequence[Defined]:
-        """Where the name at an offset is defined."""
-        return in_document(snapshot, offset, self.syntax.outline(snapshot.uri))
 
     def is_refused(self, snapshot: Snapshot) -> bool:
         """Whether nothing of the document may be sent; the status says so until the next document that may."""
