@@ -42,7 +42,7 @@ An editor passes on with a code action only what it thinks is ours (Neovim), or 
 
 OPTIONS = types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix], resolve_provider=True)
 
-_DIAGNOSTICS_DEADLINE_S = 0.5
+_DIAGNOSTICS_DEADLINE_S = 2.0
 _MAX_ACTIONS = 8
 _MAX_TITLE_CHARS = 70
 _MAX_PARSED_CHARS = 20_000
