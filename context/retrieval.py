@@ -129,24 +129,31 @@ def _signatures(definitions: Iterable[Definition], origin: str) -> Iterator[Snip
 
 def _fused(sources: dict[str, Iterator[Snippet]], snapshot: Snapshot, room: float) -> Iterator[Snippet]:
     """The next snippet is always of the source that is furthest behind its share of the tokens."""
-    known = set(snapshot.text.split("\n"))
-    spent = dict.fromkeys(sources, 0.0)
-    taken_lines: dict[str, set[int]] = {}
+    known = set(snapshot.text.splitlines(keepends=True))
+    behind = dict.fromkeys(sources, 0.0)
+    shown: set[tuple[str, int]] = set()
     live = dict(sources)
-    while live and sum(spent.values()) < room:
-        name = min(live, key=lambda one: spent[one] / _SHARES[one])
+    while live and room > 0:
+        name = min(live, key=behind.__getitem__)
         snippet = next(live[name], None)
         if snippet is None:
             del live[name]
-            continue
-        lines = range(snippet.line, snippet.line + snippet.text.count("\n"))
-        taken = taken_lines.setdefault(snippet.path, set())
-        texts = snippet.text.splitlines()
-        is_known = snippet.path != snapshot.path and known.issuperset(texts)
-        if texts and taken.isdisjoint(lines) and not is_known:
-            taken.update(lines)
-            spent[name] += n_lines_tokens(snippet.text)
+        elif _is_new(snippet, shown) and (snippet.path == snapshot.path or not _is_known(snippet.text, known)):
+            shown.update((snippet.path, snippet.line + n) for n in range(snippet.text.count("\n")))
+            cost = n_lines_tokens(snippet.text)
+            behind[name] += cost / _SHARES[name]
+            room -= cost
             yield snippet
+
+
+def _is_new(snippet: Snippet, shown: set[tuple[str, int]]) -> bool:
+    n_lines = snippet.text.count("\n")
+    return n_lines > 0 and not any((snippet.path, snippet.line + n) in shown for n in range(n_lines))
+
+
+def _is_known(text: str, lines: set[str]) -> bool:
+    """Whether the document has all of these lines itself."""
+    return text in lines or (text.count("\n") > 1 and lines.issuperset(text.splitlines(keepends=True)))
 
 
 def _densest(lines: list[str], words: dict[str, float], n_lines: int) -> tuple[int, str]:

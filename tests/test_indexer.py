@@ -136,7 +136,7 @@ def test_a_file_that_was_only_touched_is_not_parsed(project: Project) -> None:
     project.write("a.py", "first")
     project.update()
     os.utime(project.root / "a.py", ns=(1, 1))
-    assert project.reader.text("a.py", 0, 1) is None
+    assert project.reader.text("a.py", 0, 1) is not None
     assert project.update().n_parsed == 0
     check_in_step(project)
 

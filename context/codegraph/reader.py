@@ -5,13 +5,15 @@ Every function answers with nothing where there is no store, or none that can be
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, BinaryIO, NamedTuple
 
 from context.codegraph.facts import Chunk, Edge, FileFacts, Import, Symbol
 from context.codegraph.lexical import words_of
@@ -176,16 +178,15 @@ class Reader:
         """These lines of a file as they are on disk, or None if it is not what was indexed any more."""
         if open_file := self.overlay.files.get(path):
             return open_file.text(line, end_line)
-        rows = self.rows("SELECT size, mtime_ns FROM files WHERE path = ? AND refused = ''", path)
+        rows = self.rows("SELECT size, mtime_ns, digest FROM files WHERE path = ? AND refused = ''", path)
         try:
             with open(os.path.join(self.root, path), "rb") as file:
-                stat = os.fstat(file.fileno())
-                if rows != [(stat.st_size, stat.st_mtime_ns)]:
+                if not rows or not _is_same(file, *rows[0]):
                     return None
-                lines = file.read().split(b"\n")
+                lines = [text.removesuffix(b"\n") for text in islice(file, line, end_line)]
         except OSError:
             return None
-        return "".join(f"{text.decode('utf-8', 'replace')}\n" for text in lines[line:end_line])
+        return "".join(f"{text.decode('utf-8', 'replace')}\n" for text in lines)
 
     def rows(self, sql: str, *values: Any) -> list[Any]:
         """All rows of a query over the store's tables; none if it cannot be read."""
@@ -208,6 +209,18 @@ class Reader:
             self._connection.execute("PRAGMA query_only = on")
             self.failure = None
         return self._connection
+
+
+def _is_same(file: BinaryIO, size: int, mtime_ns: int, digest: bytes) -> bool:
+    """Whether a file holds what was indexed, also where it was only written again; stands at its beginning after it."""
+    state = os.fstat(file.fileno())
+    if (state.st_size, state.st_mtime_ns) == (size, mtime_ns):
+        return True
+    if state.st_size != size or not digest:
+        return False
+    content = file.read(size + 1)
+    file.seek(0)
+    return hashlib.blake2b(content, digest_size=len(digest)).digest() == digest
 
 
 def _symbol(row: tuple[Any, ...]) -> Symbol:
