@@ -102,10 +102,10 @@ def cases(n: int) -> list[tuple[Snapshot, int, str]]:
     return found
 
 
-def layouts_of(tokens: int, suffixes: list[int]) -> list[Layout]:
+def layouts_of(tokens: int, suffixes: list[int], rate: float) -> list[Layout]:
     """The layouts at one budget."""
-    plain = Layout("plain", Budget(tokens, int(tokens * PLAIN_SUFFIX_SHARE)))
-    return [plain, *(Layout(f"short, {n}", Budget(tokens, n)) for n in suffixes)]
+    plain = Layout("plain", Budget(tokens, int(tokens * PLAIN_SUFFIX_SHARE), rate))
+    return [plain, *(Layout(f"short, {n}", Budget(tokens, n, rate)) for n in suffixes)]
 
 
 def source(module: str) -> str:
@@ -118,6 +118,7 @@ async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--cases", type=int, default=60)
     parser.add_argument("--tokens", type=int, default=1_100, help="the typing's budget, as the server estimates tokens")
+    parser.add_argument("--rate", type=float, default=1.0, help="the model's tokens per estimated one, once learned")
     parser.add_argument("--case-tokens", type=int, default=400, help="the same for the cases")
     parser.add_argument(
         "--suffix", type=int, nargs="+", default=[SHORT_SUFFIX_TOKENS], help="short suffixes to compare"
@@ -133,10 +134,10 @@ async def main() -> None:
     await endpoint.prepare()
     print(endpoint.status.message)
     figures: dict[str, dict[str, float]] = {}
-    for layout in [] if arguments.no_typing else layouts_of(arguments.tokens, arguments.suffix):
+    for layout in [] if arguments.no_typing else layouts_of(arguments.tokens, arguments.suffix, arguments.rate):
         figures[layout.name] = await typing(endpoint, layout)
         print(layout.name, figures[layout.name], flush=True)
-    layouts = layouts_of(arguments.case_tokens, arguments.suffix)
+    layouts = layouts_of(arguments.case_tokens, arguments.suffix, arguments.rate)
     right = {layout.name: 0 for layout in layouts}
     for k, (snapshot, offset, rest) in enumerate(cases(arguments.cases), 1):
         for layout in layouts:

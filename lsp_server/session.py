@@ -45,7 +45,7 @@ class Session:
     ) -> None:
         self._settings = settings
         self._learned = TokenRate()
-        self._rate = 1.0
+        self._rate = self._learned.rate
         self._on_status = on_status
         self._is_closed = False
         self._preparing: asyncio.Task[None] | None = None

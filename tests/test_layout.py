@@ -11,9 +11,9 @@ from lsp_server.completion.layout import is_slow, suffix_tokens
     ("tokens_per_s", "budget", "is_suffix_first", "expected"),
     [
         (None, 2_048, False, None),
-        (50, 400, False, 60),
+        (50, 400, False, 64),
         (50, 100, False, 25),
-        (599, 2_048, False, 60),
+        (599, 2_048, False, 64),
         (2_000, 2_048, False, 128),
         (4_000, 2_048, False, 200),
         (9_000, 2_048, False, 450),

@@ -5,7 +5,7 @@ from __future__ import annotations
 SLOW_TOKENS_PER_S = 600
 """Below this a prompt is read so slowly that only what is needed now may be asked for."""
 
-SHORT_SUFFIX_TOKENS = 60
+SHORT_SUFFIX_TOKENS = 64
 """On slow endpoints; benchmarks/README.md says what that costs in right answers."""
 
 MIN_SUFFIX_TOKENS = 128
