@@ -9,11 +9,12 @@ before anybody sees it; when it fails, the model is told its fault, once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from context import Snapshot, Snippet
-from context.outline import Outline
+from context.outline import Outline, Scope
 from context.soundness import outline_of
 from lsp_server.assist import prompts
 from lsp_server.assist.edits import Change, UnusableError, change_of, code_of, is_whole
@@ -31,6 +32,10 @@ Guidelines = Callable[[Snapshot], str]
 _MAX_IMPORT_CHARS = 1_500
 _MAX_AROUND_CHARS = 1_500
 _MAX_DEFINITIONS = 12
+_MAX_USED_CHARS = 2_000
+_MAX_SHORT_CHARS = 600
+_CONSTRUCTORS = ("__init__", "constructor")
+_WORD = re.compile(r"\w+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,15 +158,36 @@ def _told(snapshot: Snapshot, stretch: Stretch, report: Report) -> prompts.Told:
 
 
 def _around(snapshot: Snapshot, outline: Outline | None, stretch: Stretch) -> str:
-    """What the stretch needs of its own file: the imports above it, and the headers of the scopes that hold it."""
+    """What the stretch needs of its own file: imports, what it uses, and the headers of the scopes that hold it."""
     if outline is None:
         return snapshot.text[max(0, stretch.start - _MAX_AROUND_CHARS) : stretch.start].strip("\r\n")
     text = snapshot.text
     imports = [text[span.start : span.end] for span in outline.imports if span.end <= stretch.start]
     holding = [scope for scope in outline.enclosing(stretch.start) if scope.start < stretch.start]
-    headers = [text[snapshot.line_start(scope.start) : snapshot.line_end(scope.header_end)] for scope in holding]
+    headers = [*_used(snapshot, outline, stretch), *(_header(snapshot, scope) for scope in holding)]
     shown = prompts.clipped("\n".join(imports), _MAX_IMPORT_CHARS)
     if not stretch.name:
         first = max(0, stretch.start - _MAX_AROUND_CHARS)
         headers.append(text[snapshot.line_start(first) : stretch.start].strip("\r\n"))
     return "\n".join(part for part in (shown, *headers) if part.strip()).replace("\r\n", "\n")
+
+
+def _used(snapshot: Snapshot, outline: Outline, stretch: Stretch) -> Iterator[str]:
+    """The functions and short types of the same file that the stretch names, and how objects of its class are made."""
+    names = {*_WORD.findall(snapshot.text[stretch.start : stretch.end]), *_CONSTRUCTORS}
+    room = _MAX_USED_CHARS
+    for scope in outline.scopes:
+        is_around = scope.start <= stretch.end and stretch.start <= scope.end
+        if scope.name not in names or is_around:
+            continue
+        is_short = scope.end - scope.start <= _MAX_SHORT_CHARS
+        is_shown_whole = is_short and (scope.kind == "class" or scope.name in _CONSTRUCTORS)
+        shown = snapshot.text[snapshot.line_start(scope.start) : scope.end] if is_shown_whole else ""
+        shown = shown or _header(snapshot, scope)
+        room -= len(shown)
+        if room >= 0:
+            yield shown
+
+
+def _header(snapshot: Snapshot, scope: Scope) -> str:
+    return snapshot.text[snapshot.line_start(scope.start) : snapshot.line_end(scope.header_end)]

@@ -62,7 +62,7 @@ Write the whole code above again with {what} put right, in one code block: all o
 and only them. If an import is missing, put it before the code."""
 
 FIX_AROUND = """\
-The file has this before the code to correct:
+The file has this besides the code to correct:
 
 {around}
 
