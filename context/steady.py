@@ -6,9 +6,10 @@ Snippets stand at a prompt's beginning, so one that comes, goes or moves makes t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import groupby
 
 from context.tokens import n_lines_tokens
-from context.window import Snippet
+from context.window import Snippet, n_path_tokens
 
 _NEEDED_SHARE = 0.3
 _PASSING = frozenset(("similar code", "edited lately"))
@@ -40,12 +41,11 @@ def _made_room(
 ) -> list[Snippet]:
     """All of them, without the last of those that are not needed as far as the room asks for it."""
     everything = [*lasting, *passing]
-    excess = _cost(everything) - room_tokens
     for n in range(len(everything) - 1, -1, -1):
-        if excess <= 0:
+        if _cost(everything) <= room_tokens:
             break
         if _key(everything[n]) not in needed:
-            excess -= _cost([everything.pop(n)])
+            everything.pop(n)
     return everything
 
 
@@ -55,9 +55,11 @@ def _is_passing(snippet: Snippet) -> bool:
 
 def _fitting(found: Sequence[Snippet], room_tokens: float) -> list[Snippet]:
     """The best of them, as far as the room goes."""
-    fitting = []
+    fitting: list[Snippet] = []
+    paths: set[str] = set()
     for one in found:
-        room_tokens -= _cost([one])
+        room_tokens -= n_lines_tokens(one.text) + (0.0 if one.path in paths else n_path_tokens(one.path))
+        paths.add(one.path)
         if room_tokens < 0:
             break
         fitting.append(one)
@@ -76,4 +78,5 @@ def _key(snippet: Snippet) -> tuple[str, str]:
 
 
 def _cost(snippets: Sequence[Snippet]) -> float:
-    return sum(n_lines_tokens(one.text) for one in snippets)
+    paths = [path for path, _ in groupby(one.path for one in snippets)]
+    return sum(n_lines_tokens(one.text) for one in snippets) + sum(map(n_path_tokens, paths))

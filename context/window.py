@@ -157,6 +157,11 @@ def _frame(snapshot: Snapshot, offset: int, budget: Budget, n_snippets: float, *
     return _Frame(start, end, 0.0, total - before - after)
 
 
+def n_path_tokens(path: str) -> float:
+    """What it costs to say where snippets come from; one path's own that stand side by side say it once."""
+    return n_line_tokens(path) + _PATH_TOKENS
+
+
 def _spent_on(snippets: Sequence[Snippet], most: float) -> float:
     """Room for all snippets together, `most` at most: in large steps, so that one more does not move the window."""
     step = most / _SNIPPET_STEPS
@@ -183,7 +188,7 @@ def _chosen(snapshot: Snapshot, frame: _Frame, snippets: Sequence[Snippet]) -> t
                 left -= cost
             continue
         if not others or others[-1].path != snippet.path:
-            cost += n_line_tokens(snippet.path) + _PATH_TOKENS
+            cost += n_path_tokens(snippet.path)
         if cost <= left:
             others.append(snippet)
             left -= cost

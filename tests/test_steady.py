@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from context.steady import steady
 from context.tokens import n_lines_tokens
-from context.window import Snippet
+from context.window import Snippet, n_path_tokens
 
 
 def snippets(names: str) -> list[Snippet]:
@@ -16,7 +16,7 @@ def snippets(names: str) -> list[Snippet]:
     return [Snippet(f"{name}.py", f"def {name}(value): ...\n", 0, origins[name.isupper()]) for name in names]
 
 
-ROOM = sum(n_lines_tokens(one.text) for one in snippets("abcdefg")) + 1
+ROOM = sum(n_lines_tokens(one.text) + n_path_tokens(one.path) for one in snippets("abcdefg")) + 1
 
 
 def check_steady(shown: str, found: str, expected: str) -> None:
