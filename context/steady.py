@@ -54,15 +54,15 @@ def _is_passing(snippet: Snippet) -> bool:
 
 
 def _fitting(found: Sequence[Snippet], room_tokens: float) -> list[Snippet]:
-    """The best of them, as far as the room goes."""
+    """The best of them that fit: what is too large for the room that is left gives way to what is smaller."""
     fitting: list[Snippet] = []
     paths: set[str] = set()
     for one in found:
-        room_tokens -= n_lines_tokens(one.text) + (0.0 if one.path in paths else n_path_tokens(one.path))
-        paths.add(one.path)
-        if room_tokens < 0:
-            break
-        fitting.append(one)
+        cost = n_lines_tokens(one.text) + (0.0 if one.path in paths else n_path_tokens(one.path))
+        if cost <= room_tokens:
+            fitting.append(one)
+            paths.add(one.path)
+            room_tokens -= cost
     return fitting
 
 
