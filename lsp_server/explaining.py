@@ -21,7 +21,6 @@ from context.soundness import outline_of
 from lsp_server import progress
 from lsp_server.assist import prompts, subject
 from lsp_server.assist.definitions import Defined, in_document
-from lsp_server.assist.markdown import link
 from lsp_server.documents import NotOpenError
 from lsp_server.endpoint.status import EndpointError
 
@@ -178,7 +177,8 @@ async def _explained(
     """The whole result; an endpoint that fails is told in its text."""
     line = ls.documents.position_of(snapshot, about.start).line + 1
     name = snapshot.path.rsplit("/", 1)[-1] or "unsaved file"
-    head = f"### {about.title}\n\n{link(f'{snapshot.path or name}:{line}', f'{snapshot.uri}#L{line}')}"
+    # No link: Markdown previews refuse those to files, and the file is open.
+    head = f"### {about.title}\n\n`{prompts.inline(snapshot.path or name)}:{line}`"
     tier = asked.tier or session.tiers.wanted
     parts = _Parts(ls, asked.part_token)
     async with progress.shown(ls, f"Explaining {about.title.replace('`', '')}", asked.work_token) as say:

@@ -229,7 +229,7 @@ async def check_explained(
     await editor.progress("end")
     part = await editor.part("p")
     assert result["title"] == title
-    assert result["text"].startswith(f"### {title}\n\n[{document.uri.rpartition('/')[2]}:")
+    assert result["text"].startswith(f"### {title}\n\n`{document.uri.rpartition('/')[2]}:")
     assert result["text"].endswith(f"{said}\n\n*{by}*")
     assert result["text"].startswith(part["text"].partition("\n")[0])
     assert f"{result['model']} ({result['tier']})" == by

@@ -102,6 +102,35 @@ async function completeAndAccept(page) {
   step("accepted and saved");
 }
 
+/** Explains the function at the cursor by the command palette; the view is a Markdown preview in frames of its own. */
+async function explain(page) {
+  await page.keyboard.press("F1");
+  await page.keyboard.type("Instant: Explain");
+  await page.locator(".quick-input-list .monaco-list-row", { hasText: "Instant: Explain" }).first().waitFor();
+  await page.keyboard.press("Enter");
+  const progress = page.locator(".notification-toast", { hasText: "Instant" });
+  await progress.first().waitFor();
+  seen.progress = await progress.first().innerText();
+  await picture(page, "explaining");
+  seen.explanation = await untilExplained(page);
+  await progress.first().waitFor({ state: "detached" });
+  await picture(page, "explained");
+  step("explained");
+}
+
+/** The text of the preview once it ends with the tier that answered. */
+async function untilExplained(page) {
+  for (const deadline = Date.now() + task.ready_ms; Date.now() < deadline; ) {
+    for (const frame of page.frames().filter((one) => one !== page.mainFrame())) {
+      const text = await frame.evaluate(() => document.body?.innerText ?? "").catch(() => "");
+      if (text.trimEnd().endsWith("(instant)")) return text;
+    }
+    await page.waitForTimeout(200);
+  }
+  await picture(page, "failed");
+  throw new Error("no explanation was shown");
+}
+
 /** Opens the status bar item's menu and restarts the server from it. */
 async function restartFromMenu(page) {
   await page.locator(".statusbar-item", { hasText: "Instant:" }).click();
@@ -176,6 +205,7 @@ async function main() {
     const page = await openWorkbench(browser);
     await missingServer(page);
     await completeAndAccept(page);
+    await explain(page);
     await restartFromMenu(page);
     await crashServer(page);
     seen.notifications = await page.locator(".notification-toast").allInnerTexts();

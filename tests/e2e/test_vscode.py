@@ -59,6 +59,14 @@ def test_the_models_completion_is_right(seen: Seen) -> None:
     assert add(2, 3) == 5
 
 
+def test_the_function_is_explained_in_a_view_with_progress_that_can_be_cancelled(seen: Seen) -> None:
+    title, place, text, *_ = [line for line in seen.explanation.splitlines() if line.strip()]
+    assert title == "add"
+    assert place == "a.py:1"
+    assert text
+    assert "Cancel" in seen.progress
+
+
 def test_the_status_bar_item_opens_a_menu(seen: Seen) -> None:
     assert seen.menu == ["Turn Thinking On", "Restart Server", "Show Log", "Open Settings"]
 

@@ -68,6 +68,8 @@ class Seen:
     missing: str
     ready: str
     ghost: str
+    progress: str
+    explanation: str
     menu: Sequence[str]
     crashed: str
     notifications: Sequence[str]
@@ -113,8 +115,9 @@ def run_session(
 ) -> Seen:
     """One session: the server is missing at first, then found; `keys` and `typed` go to a.py, which holds `text`.
 
-    The ghost text is accepted by Tab and the file saved; then the server is restarted from the menu, then killed,
-    and has to come back both times. `environ` is all the environment the server is given.
+    The ghost text is accepted by Tab and the file saved, the function explained by the command palette; then the
+    server is restarted from the menu, then killed, and has to come back both times. `environ`
+    is all the environment the server is given.
     """
     file = folder / "workspace" / "a.py"
     file.parent.mkdir(parents=True)

@@ -32,11 +32,12 @@ interface Explained {
 
 export class Explanations implements TextDocumentContentProvider, Disposable {
   private readonly changed = new EventEmitter<Uri>();
-  private readonly registered = workspace.registerTextDocumentContentProvider(SCHEME, this);
   private text = "";
   private nAsked = 0;
 
   readonly onDidChange = this.changed.event;
+  // After `onDidChange`, which is looked up at once.
+  private readonly registered = workspace.registerTextDocumentContentProvider(SCHEME, this);
 
   provideTextDocumentContent(): string {
     return this.text;
