@@ -36,7 +36,6 @@ EXAMPLE_NAME = "outstanding"
 _LINE_BREAK = re.compile(r"\r\n?|\n")
 _WAIT_S = 180.0
 _SHOWN_LINES = 14
-_N_HOVERS = 6
 
 
 class TryError(Exception):
@@ -212,9 +211,8 @@ class _Client:
                 "rootUri": Path.cwd().as_uri(),
                 "capabilities": {
                     "general": {"positionEncodings": ["utf-32"]},
-                    "textDocument": {"inlineCompletion": {}, "hover": {}},
+                    "textDocument": {"inlineCompletion": {}},
                 },
-                "initializationOptions": {"hover": "always"},
             },
         )
         self._send({"method": "initialized", "params": {}})
@@ -242,15 +240,16 @@ class _Client:
         return items[0]["insertText"] if items else None
 
     def explain(self, snapshot: Snapshot, offset: int) -> str | None:
-        """The hover on the last name before `offset`."""
+        """The explanation of the last name before `offset`."""
         end = offset
         while end and not snapshot.text[end - 1].isalnum():
             end -= 1
-        for _ in range(_N_HOVERS):  # one that came too late is remembered and answers the next hover
-            answer = self._at("textDocument/hover", snapshot, end, {})
-            if answer:
-                return str(answer["contents"]["value"])
-        return None
+        start = end
+        while start and (snapshot.text[start - 1].isalnum() or snapshot.text[start - 1] == "_"):
+            start -= 1
+        place = {"start": self._position(snapshot, start), "end": self._position(snapshot, end)}
+        asked = {"command": "instant.explain", "arguments": [{"uri": snapshot.uri, "range": place}]}
+        return str(self.request("workspace/executeCommand", asked)["text"]) or None
 
     def request(self, method: str, params: Any) -> Any:
         """The result of a request; raises TryError when the server says no or ends."""
@@ -263,10 +262,12 @@ class _Client:
         return answer.get("result")
 
     def _at(self, method: str, snapshot: Snapshot, offset: int, further: dict[str, Any]) -> Any:
-        start = snapshot.line_start(offset)
-        line = len(_LINE_BREAK.findall(snapshot.text[:start]))
-        position = {"line": line, "character": offset - start}
+        position = self._position(snapshot, offset)
         return self.request(method, {"textDocument": {"uri": snapshot.uri}, "position": position, **further})
+
+    def _position(self, snapshot: Snapshot, offset: int) -> dict[str, int]:
+        start = snapshot.line_start(offset)
+        return {"line": len(_LINE_BREAK.findall(snapshot.text[:start])), "character": offset - start}
 
     def _send(self, message: dict[str, Any]) -> None:
         body = orjson.dumps({"jsonrpc": "2.0", **message})
