@@ -11,7 +11,8 @@ from functools import cached_property
 from itertools import accumulate
 
 from context.codegraph.facts import FileFacts, Symbol
-from context.outline import Outline, Scope, ScopeKind, Span
+from context.languages import ScopeKind
+from context.outline import Outline, Scope, Span
 
 _SCOPES: dict[str, ScopeKind] = {
     **dict.fromkeys(("class", "interface", "enum", "type", "extension"), "class"),
