@@ -94,7 +94,10 @@ def test_positions_end_at_the_documents() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["context/window.py", "lsp_server/completion/trigger.py", "lsp_server/completion/postprocess.py"],
+    [
+        *(f"context/{name}.py" for name in ("window", "steady", "syntax", "excerpt", "blocks", "brackets", "tokens")),
+        *(f"lsp_server/completion/{name}.py" for name in ("trigger", "postprocess", "filters", "cut", "layout")),
+    ],
 )
 def test_what_decides_is_pure(module: str) -> None:
     assert {name for name in imports(module) if name.split(".")[0] in IMPURE} == set()

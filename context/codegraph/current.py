@@ -36,9 +36,8 @@ def follow(facts: FileFacts, text: str) -> FileFacts:
         numbers[number] = len(kept)
         container = numbers.get(symbol.container, -1)
         end_line = min(symbol.end_line + n_moved, len(lines.all) - 1)
-        if (container, line, end_line) != (symbol.container, symbol.line, symbol.end_line):
-            symbol = symbol._replace(container=container, line=line, end_line=end_line)
-        kept.append(symbol)
+        is_moved = (container, line, end_line) != (symbol.container, symbol.line, symbol.end_line)
+        kept.append(symbol._replace(container=container, line=line, end_line=end_line) if is_moved else symbol)
     return facts._replace(n_lines=len(lines.all), symbols=tuple(kept), edges=(), chunks=())
 
 
