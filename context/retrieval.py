@@ -78,7 +78,8 @@ class Retrieval:
         return Scene(view, nearby, line, receiver_types(view, nearby, line, first_type))
 
     def _definitions(self, place: Place, scene: Scene) -> Iterator[Snippet]:
-        files = {**scene.view.linked, **self._tied(place, scene.view)}
+        files = {**scene.view.linked, **self._tied(place, scene.view), **scene.members, **scene.around}
+        files.pop(scene.view.file, None)
         yield from _signatures(self._ranker.best(scene, files, _MAX_DEFINITIONS), "definition")
 
     def _outline(self, place: Place, scene: Scene) -> Iterator[Snippet]:

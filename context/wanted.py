@@ -8,7 +8,8 @@ from __future__ import annotations
 import heapq
 import math
 import re
-from collections.abc import Iterable, Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from weakref import WeakKeyDictionary
@@ -32,6 +33,7 @@ _OFTEN_USED = 0.45  # by the logarithm of the uses
 _IN_LARGE_FILE = -0.45  # by the logarithm of the file's symbols
 _IN_CLOSE_FILE = 0.6  # by the logarithm of its file's names near
 _IMPORTED = 1.3
+_OF_AROUND = 1.15  # a member of the types around the cursor, their bases included
 _NAMED_LIKE_OWN = -1.1  # the current file defines something of this name itself
 _BEGUN = 2.5
 _NOT_BEGUN = -1.1
@@ -42,6 +44,12 @@ _OWN_ALIKE = 3.5
 _OWN_NAMED = 2.5
 _OWN_MEMBER = 2.5
 _NOTHING = -math.inf
+_STRANGER = -6.9
+_STRANGER_CLOSENESS = 0.4
+_MIN_STRANGER = 3
+_MAX_STRANGERS = 8
+_ALONE = 0.7
+_N_AMONG = 60
 _N_ALWAYS = 10
 """So many of each file's likeliest symbols are weighed wherever the cursor is."""
 
@@ -72,15 +80,23 @@ class Ranker:
         """The definitions that promise most for their tokens, the best first."""
         weighed = []
         among = list(files)
+        strangers = _strangers(scene, among)
+        among += dict.fromkeys(one.file for one, _ in strangers if one.symbol.kind in TYPES)
         for at, file in enumerate(among):
             sketch = self._sketches.get(file)
             if sketch is None:
                 sketch = self._sketches[file] = _sketch(file)
             for number, odds in _place_odds(scene, file, sketch).items():
                 weighed.append((_worth(odds + sketch.odds[number], sketch.dearness[number]), at, number))
-        return [
-            Definition(among[at], number) for worth, at, number in heapq.nlargest(limit, weighed) if worth > _NOTHING
-        ]
+        for definition, odds in strangers:
+            if definition.symbol.kind in TYPES:
+                continue
+            among.append(definition.file)
+            weighed.append((_worth(odds, _dearness(definition.symbol.signature)), len(among) - 1, definition.at))
+        best = [one for one in heapq.nlargest(limit, weighed) if one[0] > _NOTHING]
+        n_of = Counter(at for _, at, _ in best[:_N_AMONG])
+        best.sort(key=lambda one: one[0] - _ALONE / max(1, n_of[one[1]]), reverse=True)
+        return [Definition(among[at], number) for _, at, number in best]
 
     def best_own(self, scene: Scene, shown_lines: range, limit: int) -> list[Definition]:
         """The same of the current file, but for what stands on the lines shown anyway and around the cursor."""
@@ -96,6 +112,20 @@ class Ranker:
                 odds += _OWN_MEMBER
             weighed.append((_worth(odds, _dearness(symbol.signature)), number))
         return [Definition(file, number) for _, number in heapq.nlargest(limit, weighed)]
+
+
+def _strangers(scene: Scene, linked: Sequence[GraphFile]) -> list[tuple[Definition, float]]:
+    """What names near the cursor mean that no linked file defines, with its odds."""
+    words = scene.nearby.words
+    names = [name for name in scene.names if words[name] > _STRANGER_CLOSENESS and len(name) > _MIN_STRANGER]
+    names.sort(key=words.__getitem__, reverse=True)
+    unknown = [name for name in names if not any(name in file.named for file in linked)]
+    return [
+        (definition, _STRANGER + _ALIKE * words[name] + _RARE / len(found))
+        for name in unknown[:_MAX_STRANGERS]
+        if (found := scene.view.everywhere(name))
+        for definition in found
+    ]
 
 
 def _place_odds(scene: Scene, file: GraphFile, sketch: _Sketch) -> dict[int, float]:
@@ -119,6 +149,8 @@ def _place_odds(scene: Scene, file: GraphFile, sketch: _Sketch) -> dict[int, flo
         for number in file.named[name]:
             if number in odds:
                 odds[number] += _NAMED_LIKE_OWN
+    for number in scene.around.get(file, ()):
+        odds[number] = odds.get(number, 0.0) + _OF_AROUND
     if scene.members:
         members = scene.members.get(file, frozenset())
         odds = {number: odds.get(number, 0.0) + _NOT_OF_RECEIVER for number in odds}
@@ -145,9 +177,8 @@ class Scene:
             for part in parts_of(word):
                 if self.parts.get(part, 0.0) < closeness:
                     self.parts[part] = closeness
-        self.members: dict[GraphFile, set[int]] = {}
-        for one in _receiver_members(view, nearby, owners):
-            self.members.setdefault(one.file, set()).add(one.at)
+        self.members = _by_file(_receiver_members(view, nearby, owners))
+        self.around = _by_file(member for owner in types_around(view, line) for member in view.members(owner))
         self.begun = nearby.begun if len(nearby.begun) >= _MIN_BEGUN else ""
         self.own = view.file.named.keys()
         self.imported = {one.alias or one.name for one in view.file.imports}
@@ -158,7 +189,7 @@ def receiver_types(view: View, nearby: Nearby, line: int, first_type: str | None
     if not nearby.receiver:
         return []
     first, *rest = nearby.receiver
-    owners = _around(view, line)[-1:] if first in _SELF else view.types(first_type or first)
+    owners = types_around(view, line)[-1:] if first in _SELF else view.types(first_type or first)
     for name in rest:
         types = {one.symbol.type for owner in owners[:2] for one in view.members(owner) if one.symbol.name == name}
         owners = [found for type_name in types if type_name for found in view.types(type_name)]
@@ -179,6 +210,13 @@ def parts_of(name: str) -> tuple[str, ...]:
     return tuple({part.lower(): None for part in _PART.findall(name) if len(part) >= _MIN_PART or not part.isascii()})
 
 
+def _by_file(definitions: Iterable[Definition]) -> dict[GraphFile, set[int]]:
+    numbers: dict[GraphFile, set[int]] = {}
+    for file, number in definitions:
+        numbers.setdefault(file, set()).add(number)
+    return numbers
+
+
 def _receiver_members(view: View, nearby: Nearby, owners: list[Definition]) -> Iterator[Definition]:
     for owner in owners:
         yield from view.members(owner)
@@ -186,7 +224,7 @@ def _receiver_members(view: View, nearby: Nearby, owners: list[Definition]) -> I
         yield from (Definition(module, number) for number in module.members.get(-1, ()))
 
 
-def _around(view: View, line: int) -> list[Definition]:
+def types_around(view: View, line: int) -> list[Definition]:
     """The types around a line, outermost first."""
     return [
         Definition(view.file, number)

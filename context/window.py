@@ -25,10 +25,10 @@ _TOKENS_PER_SNAP = 24
 _SUFFIX_SHARE = 0.25
 _SNIPPET_STEPS = 4
 _HEAD_SHARE = 0.15
-SNIPPET_SHARE = 0.5
+SNIPPET_SHARE = 0.55
 """Of a prompt's tokens, where the document alone would fill it."""
 
-_PATH_TOKENS = 6
+_PATH_TOKENS = 3
 _MAX_BYTES_PER_TOKEN = 8
 _BLANK_CHARS = 400
 

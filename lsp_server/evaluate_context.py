@@ -20,6 +20,9 @@ from context.retrieval import Place, Retrieval
 from context.steady import steady
 from context.window import room_for_snippets, shown_lines
 
+_FOUND_ROOM = 1.5
+"""More is found than fits, since what is too large gives way to what is smaller."""
+
 
 class ContextCases:
     """Answers cases one after the other. A repository is indexed when it is first named, into a folder of its own."""
@@ -37,7 +40,8 @@ class ContextCases:
         facts = _facts(graph, snapshot)
         room = room_for_snippets(snapshot.text, budget)
         shown = shown_lines(snapshot, offset, budget)
-        place = Place(snapshot, offset, facts, room, visits=tuple(case.get("open_files", ())), shown=shown)
+        visits = tuple(case.get("open_files", ()))
+        place = Place(snapshot, offset, facts, room * _FOUND_ROOM, visits=visits, shown=shown)
         window = build_window(
             snapshot,
             offset,

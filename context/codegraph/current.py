@@ -23,7 +23,7 @@ _MAX_IMPORT_LINES = 60
 
 
 def follow(facts: FileFacts, text: str) -> FileFacts:
-    """`facts` of an older text as far as they hold for `text`; without uses and chunks, which nobody can tell."""
+    """`facts` of an older text as far as they hold for `text`; without chunks and uses but for bases, which headers tell."""
     lines = _Lines(text)
     kept: list[Symbol] = []
     numbers: dict[int, int] = {}
@@ -38,7 +38,12 @@ def follow(facts: FileFacts, text: str) -> FileFacts:
         end_line = min(symbol.end_line + n_moved, len(lines.all) - 1)
         is_moved = (container, line, end_line) != (symbol.container, symbol.line, symbol.end_line)
         kept.append(symbol._replace(container=container, line=line, end_line=end_line) if is_moved else symbol)
-    return facts._replace(n_lines=len(lines.all), symbols=tuple(kept), edges=(), chunks=())
+    bases = tuple(
+        edge._replace(symbol=numbers[edge.symbol])
+        for edge in facts.edges
+        if edge.kind == "inherits" and edge.symbol in numbers
+    )
+    return facts._replace(n_lines=len(lines.all), symbols=tuple(kept), edges=bases, chunks=())
 
 
 def outline_around(facts: FileFacts, text: str, offset: int) -> Outline:

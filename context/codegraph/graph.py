@@ -195,6 +195,10 @@ class View:
         linked = [Definition(file, index) for file in self.linked for index in file.top(name)]
         return linked or self._graph.defined(name, self.family)
 
+    def everywhere(self, name: str) -> list[Definition]:
+        """All definitions of a name in other files, linked or not; [] if there are many."""
+        return [one for one in self._graph.defined(name, self.family) if one.file.path != self.file.path]
+
     def modules(self, chain: Sequence[str]) -> list[GraphFile]:
         """The files that a name stands for, where it is an imported module; or a whole path as in `crate::net::tcp`."""
         if not chain:
@@ -209,6 +213,9 @@ class View:
         """A type's members, then those of its extensions and its bases."""
         file, index = owner
         yield from (Definition(file, member) for member in file.members.get(index, ()))
+        if owner.symbol.kind == "extension" and n_bases > 0:
+            for extended in self.types(owner.symbol.name)[:1]:
+                yield from self.members(extended, n_bases - 1)
         for other in file.named.get(owner.symbol.name, ()):
             if other != index and file.symbols[other].kind == "extension":
                 yield from (Definition(file, member) for member in file.members.get(other, ()))
