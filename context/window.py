@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, groupby
+from itertools import groupby
 from typing import NamedTuple
 
 from context.document import Snapshot
@@ -24,6 +24,8 @@ SNAP_LINES = 64
 _TOKENS_PER_SNAP = 24
 _SUFFIX_SHARE = 0.25
 _SNIPPET_STEPS = 4
+_CHARS_PER_LINE = 36
+_REACH_CHARS = 40_000
 _HEAD_SHARE = 0.15
 SNIPPET_SHARE = 0.55
 """Of a prompt's tokens, where the document alone would fill it."""
@@ -178,12 +180,11 @@ def _chosen(snapshot: Snapshot, frame: _Frame, snippets: Sequence[Snippet]) -> t
     own: list[Span] = []
     others: list[Snippet] = []
     left = frame.n_snippets
-    starts = _line_starts(snapshot.text) if any(snippet.path == snapshot.path for snippet in snippets) else []
     for snippet in snippets:
         cost = n_lines_tokens(snippet.text)
         if snippet.path == snapshot.path:
-            span = _own_span(starts, snippet, frame)
-            if span is not None and cost <= left:
+            span = _own_span(snapshot.text, snippet, frame) if cost <= left else None
+            if span is not None:
                 own.append(span)
                 left -= cost
             continue
@@ -195,12 +196,24 @@ def _chosen(snapshot: Snapshot, frame: _Frame, snippets: Sequence[Snippet]) -> t
     return own, _joined(others)
 
 
-def _own_span(starts: list[int], snippet: Snippet, shown: _Frame) -> Span | None:
-    """The snippet's lines in the snapshot, None if they are shown anyway or are not there."""
-    last = snippet.line + snippet.text.count("\n")
-    if last >= len(starts):
-        return None
-    span = Span(starts[snippet.line], starts[last])
+def _own_span(text: str, snippet: Snippet, shown: _Frame) -> Span | None:
+    """Where the snippet's lines stand in the text; None if they are shown anyway or are not there.
+
+    They are looked for by what they say, near where their number lets expect them: to know where every line begins
+    would cost more than all the rest.
+    """
+    is_crlf = "\r\n" in text[: 4 * _BLANK_CHARS]
+    lines = snippet.text.replace("\n", "\r\n") if is_crlf else snippet.text
+    if text.startswith(lines):
+        start = 0
+    else:
+        guess = min(snippet.line * _CHARS_PER_LINE, len(text))
+        sought = f"\n{lines}"
+        near = text.find(sought, max(0, guess - _REACH_CHARS), guess + _REACH_CHARS)
+        start = (near if near >= 0 else text.find(sought)) + 1
+        if not start:
+            return None
+    span = Span(start, start + len(lines))
     return span if span.end <= shown.start or span.start >= shown.end else None
 
 
@@ -215,10 +228,6 @@ def _joined(snippets: Iterable[Snippet]) -> tuple[Snippet, ...]:
 
 def _origins(snippets: Iterable[Snippet]) -> Iterable[str]:
     return dict.fromkeys(snippet.origin for snippet in snippets if snippet.origin)
-
-
-def _line_starts(text: str) -> list[int]:
-    return list(accumulate([len(line) + 1 for line in text.split("\n")], initial=0))[:-1]
 
 
 def _lines(text: str, spans: Iterable[Span]) -> str:
