@@ -22,10 +22,11 @@ from context.window import Snippet
 
 _MAX_DEFINITIONS = 120
 _MAX_OUTLINE = 40
-_N_TERMS = 14
-_N_CHUNKS = 3
+_N_TERMS = 10
+_N_CHUNKS = 2
 _CHUNK_LINES = 14
 _MAX_REGIONS = 4
+_MAX_WARM = 400
 _REGION_LINES = 12
 # Of the tokens that snippets get, by what they are for.
 _SHARES = {"definition": 0.65, "outline": 0.15, "similar": 0.15, "recent": 0.05}
@@ -69,6 +70,12 @@ class Retrieval:
             "recent": self._edited(place),
         }
         return tuple(_fused(sources, snapshot, place.room_tokens))
+
+    def warm(self) -> None:
+        """Reads what every place asks of the files that there are, as many as are remembered."""
+        for root in self._graph.roots:
+            for path in root.resolver.paths.listed(_MAX_WARM):
+                self._ranker.warm(self._graph.file(root, path))
 
     def _scene(self, place: Place, nearby: Nearby) -> Scene:
         text, offset = place.snapshot.text, place.offset
@@ -139,17 +146,15 @@ def _fused(sources: dict[str, Iterator[Snippet]], snapshot: Snapshot, room: floa
         snippet = next(live[name], None)
         if snippet is None:
             del live[name]
-        elif _is_new(snippet, shown) and (snippet.path == snapshot.path or not _is_known(snippet.text, known)):
-            shown.update((snippet.path, snippet.line + n) for n in range(snippet.text.count("\n")))
-            cost = n_lines_tokens(snippet.text)
+            continue
+        path, text = snippet.path, snippet.text
+        lines = [(path, snippet.line + n) for n in range(text.count("\n"))]
+        if lines and shown.isdisjoint(lines) and (path == snapshot.path or not _is_known(text, known)):
+            shown.update(lines)
+            cost = n_lines_tokens(text)
             behind[name] += cost / _SHARES[name]
             room -= cost
             yield snippet
-
-
-def _is_new(snippet: Snippet, shown: set[tuple[str, int]]) -> bool:
-    n_lines = snippet.text.count("\n")
-    return n_lines > 0 and not any((snippet.path, snippet.line + n) in shown for n in range(n_lines))
 
 
 def _is_known(text: str, lines: set[str]) -> bool:

@@ -9,7 +9,7 @@ import heapq
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from weakref import WeakKeyDictionary
@@ -76,27 +76,37 @@ class Ranker:
     def __init__(self) -> None:
         self._sketches: WeakKeyDictionary[GraphFile, _Sketch] = WeakKeyDictionary()
 
+    def warm(self, file: GraphFile) -> None:
+        """Makes a file's sketch ahead of the first question."""
+        self._sketch(file)
+
     def best(self, scene: Scene, files: Iterable[GraphFile], limit: int) -> list[Definition]:
         """The definitions that promise most for their tokens, the best first."""
-        weighed = []
         among = list(files)
         strangers = _strangers(scene, among)
         among += dict.fromkeys(one.file for one, _ in strangers if one.symbol.kind in TYPES)
+        weighed: list[tuple[float, int, int]] = []
         for at, file in enumerate(among):
-            sketch = self._sketches.get(file)
-            if sketch is None:
-                sketch = self._sketches[file] = _sketch(file)
-            for number, odds in _place_odds(scene, file, sketch).items():
-                weighed.append((_worth(odds + sketch.odds[number], sketch.dearness[number]), at, number))
+            sketch = self._sketch(file)
+            always, dearness = sketch.odds, sketch.dearness
+            base, extra = _place_odds(scene, file, sketch)
+            for number, odds in extra.items():
+                odds += base + always[number]
+                weighed.append(((odds if odds < 0 else 0.0) - dearness[number], at, number))
         for definition, odds in strangers:
-            if definition.symbol.kind in TYPES:
-                continue
-            among.append(definition.file)
-            weighed.append((_worth(odds, _dearness(definition.symbol.signature)), len(among) - 1, definition.at))
+            if definition.symbol.kind not in TYPES:
+                among.append(definition.file)
+                weighed.append((_worth(odds, _dearness(definition.symbol.signature)), len(among) - 1, definition.at))
         best = [one for one in heapq.nlargest(limit, weighed) if one[0] > _NOTHING]
         n_of = Counter(at for _, at, _ in best[:_N_AMONG])
         best.sort(key=lambda one: one[0] - _ALONE / max(1, n_of[one[1]]), reverse=True)
         return [Definition(among[at], number) for _, at, number in best]
+
+    def _sketch(self, file: GraphFile) -> _Sketch:
+        sketch = self._sketches.get(file)
+        if sketch is None:
+            sketch = self._sketches[file] = _sketch(file)
+        return sketch
 
     def best_own(self, scene: Scene, shown_lines: range, limit: int) -> list[Definition]:
         """The same of the current file, but for what stands on the lines shown anyway and around the cursor."""
@@ -128,8 +138,8 @@ def _strangers(scene: Scene, linked: Sequence[GraphFile]) -> list[tuple[Definiti
     ]
 
 
-def _place_odds(scene: Scene, file: GraphFile, sketch: _Sketch) -> dict[int, float]:
-    """What a place adds to the odds of those of a file's symbols that are worth a look."""
+def _place_odds(scene: Scene, file: GraphFile, sketch: _Sketch) -> tuple[float, dict[int, float]]:
+    """What a place adds to the odds of all of a file's symbols, and of each that is worth a look."""
     odds = dict.fromkeys(sketch.always, 0.0)
     close = 0.0
     for name in scene.names & sketch.rarity.keys():
@@ -151,17 +161,21 @@ def _place_odds(scene: Scene, file: GraphFile, sketch: _Sketch) -> dict[int, flo
                 odds[number] += _NAMED_LIKE_OWN
     for number in scene.around.get(file, ()):
         odds[number] = odds.get(number, 0.0) + _OF_AROUND
+    base = _IN_CLOSE_FILE * math.log1p(close)
+    return {number: value + base for number, value in _as_typed(scene, file, odds).items()}
+
+
+def _as_typed(scene: Scene, file: GraphFile, odds: dict[int, float]) -> dict[int, float]:
+    """The odds after what stands right before the cursor: a receiver, and the beginning of a name."""
     if scene.members:
-        members = scene.members.get(file, frozenset())
-        odds = {number: odds.get(number, 0.0) + _NOT_OF_RECEIVER for number in odds}
-        odds.update(
-            {number: odds.get(number, _NOT_OF_RECEIVER) - _NOT_OF_RECEIVER + _OF_RECEIVER for number in members}
-        )
+        of_receiver: Collection[int] = scene.members.get(file, ())
+        odds = {number: odds.get(number, 0.0) + _NOT_OF_RECEIVER for number in {*odds, *of_receiver}}
+        for number in of_receiver:
+            odds[number] += _OF_RECEIVER - _NOT_OF_RECEIVER
     if scene.begun:
         for number in odds:
             odds[number] += _BEGUN if file.symbols[number].name.startswith(scene.begun) else _NOT_BEGUN
-    base = _IN_CLOSE_FILE * math.log1p(close)
-    return {number: value + base for number, value in odds.items()}
+    return odds
 
 
 class Scene:

@@ -23,7 +23,7 @@ _MAX_IMPORT_LINES = 60
 
 
 def follow(facts: FileFacts, text: str) -> FileFacts:
-    """`facts` of an older text as far as they hold for `text`; without chunks and uses but for bases, which headers tell."""
+    """`facts` of an older text as far as they hold for `text`: no chunks, and of its uses only what headers tell."""
     lines = _Lines(text)
     kept: list[Symbol] = []
     numbers: dict[int, int] = {}

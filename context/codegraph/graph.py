@@ -52,6 +52,7 @@ class Definition(NamedTuple):
 
     @property
     def symbol(self) -> Symbol:
+        """The symbol itself."""
         return self.file.symbols[self.at]
 
 
@@ -65,18 +66,22 @@ class GraphFile:
 
     @cached_property
     def language(self) -> str:
+        """Its name in the table of languages; "" for a file that is not indexed."""
         return self._facts.language if self._facts else self.root.reader.language(self.path) or ""
 
     @cached_property
     def symbols(self) -> Sequence[Symbol]:
+        """Its definitions, in the order of the file."""
         return self._facts.symbols if self._facts else self.root.reader.symbols_of(self.path)
 
     @cached_property
     def imports(self) -> Sequence[Import]:
+        """What it imports."""
         return self._facts.imports if self._facts else self.root.reader.imports_of(self.path)
 
     @cached_property
     def edges(self) -> Sequence[Edge]:
+        """What its symbols use."""
         return self._facts.edges if self._facts else self.root.reader.edges_of(self.path)
 
     @cached_property

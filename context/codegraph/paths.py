@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import posixpath
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -36,6 +37,10 @@ class Paths:
                 self._folders_named[posixpath.basename(folder)].append(folder)
                 folder = posixpath.dirname(folder)
         self.folders = frozenset(folders)
+
+    def listed(self, limit: int) -> list[str]:
+        """The first files in order."""
+        return heapq.nsmallest(limit, self.files)
 
     def first(self, *candidates: str) -> str | None:
         """The first of these that is a file."""

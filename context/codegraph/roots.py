@@ -28,7 +28,7 @@ class Root:
         self.renew()
 
     def renew(self) -> None:
-        """Takes over which files there are and what build files say; after files have come or gone, or those changed."""
+        """Takes over which files there are and what build files say; to be called after files have come or gone."""
         files = self.reader.paths()
         self.resolver = Resolver(files, read_projects(dict(_build_files(self.reader.root, Paths(files).folders))))
 
