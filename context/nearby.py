@@ -32,8 +32,11 @@ _GO_DECLARED = re.compile(rf"[ \t]+(?:\*|\[\])*{_TYPE}[ \t]*[,){{=\n]")
 _DECLARED = re.compile(rf"{_TYPE}(?:<[^;=(){{}}\n]*>)?(?:[ \t]*[*&]+[ \t]*|[ \t]+)$")
 _UNTYPED = frozenset(("python", "ruby", "javascript", "typescript", "typescriptreact", "go", "rust"))
 _NO_TYPES = frozenset(
-    """return else new in of is as not and or await yield throw raise import from use let const var val mut if for while
-    case delete goto auto""".split()
+    re.findall(
+        r"\w+",
+        "return else new in of is as not and or await yield throw raise import from use let const var val mut"
+        " if for while case delete goto auto",
+    )
 )
 
 

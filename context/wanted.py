@@ -91,8 +91,8 @@ class Ranker:
             always, dearness = sketch.odds, sketch.dearness
             base, extra = _place_odds(scene, file, sketch)
             for number, odds in extra.items():
-                odds += base + always[number]
-                weighed.append(((odds if odds < 0 else 0.0) - dearness[number], at, number))
+                anywhere = base + always[number]
+                weighed.append((min(odds + anywhere, 0.0) - dearness[number], at, number))
         for definition, odds in strangers:
             if definition.symbol.kind not in TYPES:
                 among.append(definition.file)
@@ -161,8 +161,7 @@ def _place_odds(scene: Scene, file: GraphFile, sketch: _Sketch) -> tuple[float, 
                 odds[number] += _NAMED_LIKE_OWN
     for number in scene.around.get(file, ()):
         odds[number] = odds.get(number, 0.0) + _OF_AROUND
-    base = _IN_CLOSE_FILE * math.log1p(close)
-    return {number: value + base for number, value in _as_typed(scene, file, odds).items()}
+    return _IN_CLOSE_FILE * math.log1p(close), _as_typed(scene, file, odds)
 
 
 def _as_typed(scene: Scene, file: GraphFile, odds: dict[int, float]) -> dict[int, float]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import gc
 import hashlib
 import os
 import tempfile
@@ -59,7 +60,10 @@ class ContextCases:
             if os.path.isfile(os.path.join(folder, path)):
                 Indexer(folder, store).update()
             graph = Graph([Root(folder, store)])
-            self._repositories[folder] = (graph, Retrieval(graph))
+            retrieval = Retrieval(graph)
+            retrieval.warm()
+            gc.freeze()  # a full collection over all that is remembered would be counted as one case's time
+            self._repositories[folder] = (graph, retrieval)
         return self._repositories[folder]
 
 
