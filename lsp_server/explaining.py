@@ -58,6 +58,7 @@ async def hover(ls: InstantServer, params: types.HoverParams) -> types.Hover | N
         partial(definitions, ls),
         is_always=ls.settings.hover == "always",
         guidelines=lambda: session.guidelines(snapshot),
+        known=partial(session.known, "explain"),
     )
     if hovered is None:
         return None
@@ -85,7 +86,7 @@ async def explain(ls: InstantServer, *arguments: Any) -> dict[str, str]:
     _, start, end = ls.documents.stretch(asked.uri, asked.range)
     outline = _outline(ls, snapshot, start)
     session = await ls.ready_session()
-    about = _subject(session, asked, subject.Place(snapshot, start, end, outline))
+    about = await _subject(session, asked, subject.Place(snapshot, start, end, outline))
     if about is None:
         return await _shown(ls, asked, {"title": "", "text": f"*{NO_CODE}*"})
     return await _shown(ls, asked, await _explained(ls, session, snapshot, asked, about))
@@ -161,14 +162,20 @@ def _token(given: Any) -> progress.Token | None:
     return given if isinstance(given, str | int) else None
 
 
-def _subject(session: Session, asked: _Asked, place: subject.Place) -> Subject | None:
+async def _subject(session: Session, asked: _Asked, place: subject.Place) -> Subject | None:
+    """The prompt, with what is known elsewhere; providers that are late are left out."""
     room_chars = session.tiers.room_chars(asked.tier)
     rules = session.guidelines(place.snapshot)
+    first, last = place.start, place.end
+    if not place.snapshot.text[first:last].strip():
+        first, last, _ = subject.around(place.snapshot, first, place.outline, room_chars)
+    question = asked.diagnostic.message if asked.diagnostic is not None else ""
+    known = await session.known("explain", place.snapshot, first, last, question)
     if asked.diagnostic is None:
-        return subject.of_stretch(place, room_chars, rules)
+        return subject.of_stretch(place, room_chars, rules, known)
     code = "" if asked.diagnostic.code is None else str(asked.diagnostic.code)
     finding = prompts.Finding(asked.diagnostic.message, asked.diagnostic.source or "", code)
-    return subject.of_finding(place, finding, room_chars, rules)
+    return subject.of_finding(place, finding, room_chars, rules, known)
 
 
 async def _explained(

@@ -171,7 +171,7 @@ async def show_context(ls: Any, uri: Any = None, position: Any = None) -> Any:
     if ls.is_refused(snapshot):
         return None
     session = await ls.ready_session()
-    outline, snippets = ls.syntax.near(snapshot.uri, offset), ls.syntax.snippets(snapshot.uri)
+    outline, snippets = ls.syntax.near(snapshot.uri, offset), session.snippets(snapshot.uri)
     shown = show(session, snapshot, offset, outline, snippets)
     return {**asdict(shown), "markdown": shown.markdown()}
 

@@ -198,11 +198,14 @@ class InstantServer(LanguageServer):
         """The developer is at this place: what belongs to it is looked for."""
         self.last_place = snapshot, offset
         self.syntax.look(snapshot, offset)
+        if self.session is not None:
+            self.session.knowledge.look(snapshot, offset)
 
     def _closed(self, uri: str) -> None:
         self.syntax.close(uri)
         if self.session is not None:
             self.session.completer.forget(uri)
+            self.session.knowledge.forget(uri)
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)

@@ -9,11 +9,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 
 from context import Budget, Snapshot, Snippet
 from context.outline import Outline
 from context.tokens import TokenRate
-from lsp_server.assist import guidelines
+from lsp_server.assist import guidelines, prompts
 from lsp_server.assist.explain import Explainer
 from lsp_server.assist.fix import Fixer, definitions_in
 from lsp_server.assist.tier import NOT_SET, Tiers
@@ -26,7 +27,12 @@ from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.embedded import EmbeddedEngine
 from lsp_server.endpoint.guard import open_client
 from lsp_server.endpoint.status import Status
+from lsp_server.knowledge import Knowledge
+from lsp_server.provider_settings import Feature
 from lsp_server.settings import Settings, TierSettings
+
+KNOWLEDGE_SHARE = 0.15
+"""Of a completion's prompt, for what providers know: less than the code that belongs to the cursor."""
 
 RATE_STEP = 0.05
 """What the model's tokens per estimated one have to change by before windows are measured anew."""
@@ -49,6 +55,7 @@ class Session:
         self._on_status = on_status
         self._is_closed = False
         self._preparing: asyncio.Task[None] | None = None
+        self._connecting: asyncio.Task[None] | None = None
         tier = settings.endpoint.instant
         self._is_embedded = tier.url is None and settings.embedded.enabled
         resolve: Resolve = fixed(tier)
@@ -56,17 +63,37 @@ class Session:
             tier = _embedded_tier(settings, tier)
             resolve = EmbeddedEngine(settings.embedded, on_status=self._announce).address
         self.endpoint = Endpoint("instant", tier, resolve, open_client(settings.endpoint), self._tell)
-        self.completer = Completer(self.endpoint, Sources(self.limits, outline, snippets, self._learn), counts)
+        self.knowledge = Knowledge(settings, self._tell)
+        self._of_workspace = snippets
+        self.completer = Completer(self.endpoint, Sources(self.limits, outline, self.snippets, self._learn), counts)
         self.thinking = self._thinking_endpoint() if settings.endpoint.thinking.url else None
-        self.tiers = Tiers(self.endpoint, self.thinking, settings.chat)
+        call_tool = self.knowledge.call_tool if self.knowledge.providers else None
+        self.tiers = Tiers(self.endpoint, self.thinking, settings.chat, call_tool)
         self.explainer = Explainer(self.tiers)
-        self.fixer = Fixer(self.tiers, lambda snapshot: definitions_in(snippets(snapshot.uri)), self.guidelines)
+        self.fixer = Fixer(
+            self.tiers,
+            lambda snapshot: definitions_in(snippets(snapshot.uri)),
+            self.guidelines,
+            partial(self.known, "fix"),
+        )
 
     async def prepare(self, snapshot: Snapshot | None = None) -> None:
         """Connects to the endpoint, which then reads the opened document."""
+        if self._connecting is None and self.knowledge.providers:
+            self._connecting = asyncio.create_task(self.knowledge.prepare())
         await self.endpoint.prepare()
         if snapshot is not None and self.endpoint.capabilities is not None:
             self.completer.opened(snapshot)
+
+    def snippets(self, uri: str) -> tuple[Snippet, ...]:
+        """What is known by now for a completion: by providers, and in the workspace."""
+        known = self.knowledge.snippets(uri, self.limits().budget.estimated * KNOWLEDGE_SHARE)
+        return (*known, *self._of_workspace(uri))
+
+    async def known(self, feature: Feature, snapshot: Snapshot, start: int, end: int, question: str = "") -> str:
+        """What providers know of the names in a stretch, as a prompt's section; "" where that is nothing."""
+        snippets = await self.knowledge.about(feature, snapshot, start, end, question)
+        return prompts.knowledge_section([(snippet.path, snippet.text) for snippet in snippets])
 
     def guidelines(self, snapshot: Snapshot) -> str:
         """The guidelines of the repository that holds the document, as the settings want them; "" for none."""
@@ -84,8 +111,10 @@ class Session:
 
     @property
     def status(self) -> Status:
-        """The instant tier's state, which completions need, and the tier that answers in words."""
+        """The instant tier's state, which completions need, the tier that answers in words, and silent providers."""
         status, thinking = self.endpoint.status, self.thinking
+        if self.knowledge.trouble:
+            status = replace(status, message=f"{status.message} {self.knowledge.trouble}")
         if not self.tiers.is_thinking or thinking is None:
             return status
         model, failed = thinking.status.model or "the thinking model", thinking.status.state == "down"
@@ -99,6 +128,7 @@ class Session:
         self._is_closed = True
         self.completer.close()
         self.explainer.close()
+        await self.knowledge.aclose()
         await self.endpoint.aclose()
         if self.thinking is not None:
             await self.thinking.aclose()

@@ -20,6 +20,8 @@ from typing import Any, Literal
 from platformdirs import user_config_path
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from lsp_server.provider_settings import ProviderSettings, read_providers
+
 ENVIRONMENT_PREFIX = "INSTANT_LSP_"
 
 FimFormatName = Literal[
@@ -189,6 +191,14 @@ class ContextSettings(_Section):
     roots: tuple[str, ...] = _option(
         (), "Further folders, such as other internal repositories, that are indexed and read as well.", scope="user"
     )
+    providers: tuple[ProviderSettings, ...] = _option(
+        (),
+        "Servers of the Model Context Protocol that are asked what the company knows of the names at the cursor; "
+        "see docs/knowledge.md.",
+        scope="user",
+    )
+
+    _are_providers = field_validator("providers", mode="before")(read_providers)
 
 
 class SecretsSettings(_Section):

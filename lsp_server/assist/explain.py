@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeVar
 
 from cachetools import LRUCache
@@ -13,6 +14,7 @@ from context import Snapshot
 from context.outline import Outline
 from lsp_server.assist import prompts, subject
 from lsp_server.assist.definitions import Defined, Definitions, word_at
+from lsp_server.assist.known import Known, nothing_known
 from lsp_server.assist.markdown import harmless, link, whole_sentences
 from lsp_server.assist.subject import Subject
 from lsp_server.assist.tier import Reply, Tier, Tiers
@@ -108,6 +110,7 @@ class Explainer:
         *,
         is_always: bool,
         guidelines: Callable[[], str] = str,
+        known: Known = nothing_known,
     ) -> Hovered | None:
         """What is known of the name at `offset` by now: its definition, and its explanation where one was prepared.
 
@@ -127,7 +130,8 @@ class Explainer:
         if running is not None and running.task is not None:
             await asyncio.wait([running.task], timeout=PATIENCE_S)
         elif is_always or key in self._asked_for:
-            running = self._begin(key, snapshot.language, defined, guidelines())
+            asked = partial(known, snapshot, first, last, name)
+            running = self._begin(key, snapshot.language, defined, guidelines(), asked)
         self._asked_for[key] = True
         text = _hover_text(defined, running)
         return Hovered(text, *word) if text else None
@@ -137,16 +141,29 @@ class Explainer:
         if self._newest is not None:
             self._newest.cancel()
 
-    def _begin(self, key: tuple[str, ...], language: str, defined: Defined | None, guidelines: str) -> _Running:
+    def _begin(
+        self,
+        key: tuple[str, ...],
+        language: str,
+        defined: Defined | None,
+        guidelines: str,
+        known: Callable[[], Awaitable[str]],
+    ) -> _Running:
         """Begins an explanation; one that still runs is given up, since the pointer has moved on."""
         if self._newest is not None and not self._newest.done():
             self._newest.cancel()
         definition = prompts.defined(defined.path, _definition_text(defined), defined.language) if defined else ""
         section = prompts.guidelines_section(guidelines)
         _, name, line, code = key
-        messages = prompts.explain_symbol(name, line, code, language, definition=definition, guidelines=section)
+
+        async def write() -> list[Message]:
+            knowledge = await known()
+            return prompts.explain_symbol(
+                name, line, code, language, definition=definition, knowledge=knowledge, guidelines=section
+            )
+
         running = self._said[key] = _Running()
-        running.task = self._newest = asyncio.create_task(self._prepare(running, messages))
+        running.task = self._newest = asyncio.create_task(self._prepare(running, write))
 
         def ended(task: asyncio.Task[bool]) -> None:
             if (task.cancelled() or not task.result()) and self._said.get(key) is running:
@@ -155,10 +172,11 @@ class Explainer:
         running.task.add_done_callback(ended)
         return running
 
-    async def _prepare(self, running: _Running, messages: list[Message]) -> bool:
+    async def _prepare(self, running: _Running, write: Callable[[], Awaitable[list[Message]]]) -> bool:
         """Reads one explanation; False where there is none, the reason of which the endpoint's status tells."""
         is_instant = self._tiers.wanted == "instant"
         try:
+            messages = await write()
             async with self._tiers.ask(messages, max_tokens=HOVER_MAX_TOKENS if is_instant else None) as reply:
                 running.reply = reply
                 return bool((await reply.text()).strip())

@@ -18,6 +18,7 @@ from context.outline import Outline, Scope
 from context.soundness import outline_of
 from lsp_server.assist import prompts
 from lsp_server.assist.edits import Change, UnusableError, change_of, code_of, is_whole
+from lsp_server.assist.known import Known, nothing_known
 from lsp_server.assist.reports import MAX_RELATED, MAX_REPORTS, FixRefusedError, Report
 from lsp_server.assist.stretch import MAX_CHARS, Stretch, stretch_around
 from lsp_server.assist.tier import Reply, Tier, Tiers
@@ -28,6 +29,7 @@ Definitions = Callable[[Snapshot], Sequence[Snippet]]
 
 Guidelines = Callable[[Snapshot], str]
 """The rules of the repository that the document belongs to; "" where there are none."""
+
 
 _MAX_IMPORT_CHARS = 1_500
 _MAX_AROUND_CHARS = 1_500
@@ -67,11 +69,16 @@ class Fixer:
     """Asks the wanted tier for corrections."""
 
     def __init__(
-        self, tiers: Tiers, definitions: Definitions = no_definitions, guidelines: Guidelines = no_guidelines
+        self,
+        tiers: Tiers,
+        definitions: Definitions = no_definitions,
+        guidelines: Guidelines = no_guidelines,
+        known: Known = nothing_known,
     ) -> None:
         self._tiers = tiers
         self._definitions = definitions
         self._guidelines = guidelines
+        self._known = known
 
     async def fix(self, snapshot: Snapshot, reports: Sequence[Report], tier: Tier | None = None) -> Fix:
         """A change that passed all checks; raises FixRefusedError and EndpointError."""
@@ -120,6 +127,8 @@ class Fixer:
         """The prompt; what helps least is left out first where the model's context is small."""
         snippets = list(self._definitions(snapshot))
         around, guidelines = _around(snapshot, outline, stretch), self._guidelines(snapshot)
+        question = " ".join(report.message for report in reports)
+        known = await self._known(snapshot, stretch.start, stretch.end, question)
         told = [_told(snapshot, stretch, report) for report in reports]
         code = snapshot.text[stretch.start : stretch.end].replace("\r\n", "\n")
         room = self._tiers.room_chars(tier)
@@ -132,11 +141,14 @@ class Fixer:
                 told,
                 around=around,
                 definitions=definitions,
+                knowledge=known,
                 guidelines=prompts.guidelines_section(guidelines),
             )
-            if prompts.n_chars(messages) <= room or not (snippets or guidelines or around):
+            if prompts.n_chars(messages) <= room or not (known or snippets or guidelines or around):
                 return messages
-            if snippets:
+            if known:
+                known = ""
+            elif snippets:
                 snippets.pop()
             elif guidelines:
                 guidelines = ""

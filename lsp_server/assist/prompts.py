@@ -29,19 +29,22 @@ say so where you cannot see enough. Answer in Markdown. {MATERIAL}"""
 
 EXPLAIN_SYMBOL = """\
 {code}
-{definition}{guidelines}Explain `{name}` in this line of the code above, in two to five sentences: what it is, and \
+{definition}{knowledge}{guidelines}\
+Explain `{name}` in this line of the code above, in two to five sentences: what it is, and \
 what it does here. No headings and no code blocks.
 
 {line}"""
 
 EXPLAIN_SELECTION = """\
 {context}{code}
-{guidelines}Explain this code from {path}: first what it is for, in one sentence; then how it works, step by step; \
+{knowledge}{guidelines}\
+Explain this code from {path}: first what it is for, in one sentence; then how it works, step by step; \
 last, what may surprise whoever changes it, if anything does."""
 
 EXPLAIN_DIAGNOSTIC = """\
 {code}
-{guidelines}A tool reports this about {place} of the code above:
+{knowledge}{guidelines}\
+A tool reports this about {place} of the code above:
 
 {diagnostic}
 
@@ -53,7 +56,8 @@ as puts the report right: keep every comment, every name that other code may use
 whole corrected piece in one code block and nothing else. {MATERIAL}"""
 
 FIX = """\
-{definitions}{guidelines}{around}The code to correct, from {path}:
+{definitions}{knowledge}{guidelines}{around}\
+The code to correct, from {path}:
 
 {code}
 
@@ -99,6 +103,13 @@ The repository's guidelines, which you follow where they concern how code is wri
 
 """
 
+KNOWLEDGE = """\
+The company's own knowledge says this, which may bear on it ({path}):
+
+{text}
+
+"""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:
@@ -119,7 +130,7 @@ class Told:
 
 
 def explain_symbol(
-    name: str, line: str, code: str, language: str, *, definition: str = "", guidelines: str = ""
+    name: str, line: str, code: str, language: str, *, definition: str = "", knowledge: str = "", guidelines: str = ""
 ) -> list[Message]:
     """What `name` is in its `line` of `code`; `definition` is a section made by `defined`."""
     return conversation(
@@ -129,31 +140,42 @@ def explain_symbol(
             line=fenced(line, language),
             code=fenced(code, language),
             definition=definition,
+            knowledge=knowledge,
             guidelines=guidelines,
         ),
     )
 
 
 def explain_selection(
-    code: str, language: str, path: str, *, surroundings: str = "", guidelines: str = ""
+    code: str, language: str, path: str, *, surroundings: str = "", knowledge: str = "", guidelines: str = ""
 ) -> list[Message]:
     """What a stretch of code does; `surroundings` is the code it was taken from, where that says more."""
     context = SURROUNDINGS.format(code=fenced(surroundings, language)) if surroundings else ""
     return conversation(
         EXPLAINING,
         EXPLAIN_SELECTION.format(
-            context=context, code=fenced(code, language), path=f"`{inline(path)}`", guidelines=guidelines
+            context=context,
+            code=fenced(code, language),
+            path=f"`{inline(path)}`",
+            knowledge=knowledge,
+            guidelines=guidelines,
         ),
     )
 
 
-def explain_diagnostic(finding: Finding, line: str, code: str, language: str, *, guidelines: str = "") -> list[Message]:
+def explain_diagnostic(
+    finding: Finding, line: str, code: str, language: str, *, knowledge: str = "", guidelines: str = ""
+) -> list[Message]:
     """What a tool's report about `line` of `code` means."""
     place = f"the line `{inline(line)}`" if line.strip() else "an empty line"
     return conversation(
         EXPLAINING,
         EXPLAIN_DIAGNOSTIC.format(
-            code=fenced(code, language), place=place, diagnostic=diagnostic(finding), guidelines=guidelines
+            code=fenced(code, language),
+            place=place,
+            diagnostic=diagnostic(finding),
+            knowledge=knowledge,
+            guidelines=guidelines,
         ),
     )
 
@@ -166,11 +188,13 @@ def fix(
     *,
     around: str = "",
     definitions: Sequence[tuple[str, str]] = (),
+    knowledge: str = "",
     guidelines: str = "",
 ) -> list[Message]:
     """The code, corrected in what is told of it; `around` is what stands before it in its file."""
     question = FIX.format(
         definitions="".join(f"{defined(at, text, language)}\n" for at, text in definitions),
+        knowledge=knowledge,
         guidelines=guidelines,
         around=FIX_AROUND.format(around=fenced(around, language)) if around else "",
         path=f"`{inline(path)}`",
@@ -225,6 +249,11 @@ def defined(path: str, signature: str, language: str) -> str:
     if not signature:
         return ""
     return DEFINITION.format(path=f"`{inline(path)}`", signature=fenced(signature, language))
+
+
+def knowledge_section(known: Sequence[tuple[str, str]]) -> str:
+    """The sections with what knowledge providers have answered, by their places; empty without any."""
+    return "".join(KNOWLEDGE.format(path=inline(path), text=fenced(text.strip())) for path, text in known)
 
 
 def guidelines_section(guidelines: str) -> str:

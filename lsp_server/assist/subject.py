@@ -43,8 +43,13 @@ class Place:
     outline: Outline | None = None
 
 
-def of_stretch(place: Place, room_chars: int, guidelines: str = "") -> Subject | None:
-    """A selection; an empty one stands for the function around it, or the lines. None where there is no code."""
+def of_stretch(place: Place, room_chars: int, guidelines: str = "", knowledge: str = "") -> Subject | None:
+    """A selection; an empty one stands for the function around it, or the lines. None where there is no code.
+
+    `knowledge` is a section of the prompt, left out where the code would have too little room beside it.
+    """
+    knowledge = _fitting(knowledge, room_chars)
+    room_chars -= len(knowledge)
     snapshot, start, end, outline = place.snapshot, place.start, place.end, place.outline
     title = "the selection"
     if not snapshot.text[start:end].strip():
@@ -60,13 +65,18 @@ def of_stretch(place: Place, room_chars: int, guidelines: str = "") -> Subject |
         snapshot.language,
         snapshot.path or "an unsaved file",
         surroundings=_plain_breaks(_surroundings(snapshot, start, end, outline, room - len(shown))),
+        knowledge=knowledge,
         guidelines=section,
     )
     return Subject(title, start, end, messages, notice)
 
 
-def of_finding(place: Place, finding: prompts.Finding, room_chars: int, guidelines: str = "") -> Subject:
+def of_finding(
+    place: Place, finding: prompts.Finding, room_chars: int, guidelines: str = "", knowledge: str = ""
+) -> Subject:
     """What a tool reports at the place's beginning, in the function around it."""
+    knowledge = _fitting(knowledge, room_chars)
+    room_chars -= len(knowledge)
     snapshot, start = place.snapshot, place.start
     room = _room(room_chars, guidelines)
     first, last, _ = around(snapshot, start, place.outline, room)
@@ -76,6 +86,7 @@ def of_finding(place: Place, finding: prompts.Finding, room_chars: int, guidelin
         line,
         _plain_breaks(_shown(snapshot.text[first:last], room)[0]),
         snapshot.language,
+        knowledge=knowledge,
         guidelines=prompts.guidelines_section(guidelines),
     )
     title = prompts.inline(finding.message, _MAX_TITLE_CHARS) or finding.code or "the report"
@@ -118,6 +129,11 @@ def _shown(code: str, max_chars: int) -> tuple[str, str]:
         return code, ""
     n_shown, n_all = (len(text.splitlines()) for text in (shown, code))
     return shown, f"Only the first {n_shown - 1} of {n_all} lines fit into the model's context."
+
+
+def _fitting(knowledge: str, room_chars: int) -> str:
+    """The knowledge where it takes no more than a third of the room."""
+    return knowledge if len(knowledge) <= room_chars // 3 else ""
 
 
 def _room(room_chars: int, guidelines: str) -> int:
