@@ -75,7 +75,9 @@ class Retrieval:
         """Reads what every place asks of the files that there are, as many as are remembered."""
         for root in self._graph.roots:
             for path in root.resolver.paths.listed(_MAX_WARM):
-                self._ranker.warm(self._graph.file(root, path))
+                file = self._graph.file(root, path)
+                self._ranker.warm(file)
+                self._graph.view(file).look_up()
 
     def _scene(self, place: Place, nearby: Nearby) -> Scene:
         text, offset = place.snapshot.text, place.offset
@@ -86,7 +88,6 @@ class Retrieval:
 
     def _definitions(self, place: Place, scene: Scene) -> Iterator[Snippet]:
         files = {**scene.view.linked, **self._tied(place, scene.view), **scene.members, **scene.around}
-        files.pop(scene.view.file, None)
         yield from _signatures(self._ranker.best(scene, files, _MAX_DEFINITIONS), "definition")
 
     def _outline(self, place: Place, scene: Scene) -> Iterator[Snippet]:

@@ -21,9 +21,7 @@ _CLASSES = bytes(
     )
     for byte in range(256)
 )
-# Least squares over 900 pieces of 5 KB out of 33 packages in seven languages, counted by Qwen2.5-Coder's vocabulary:
-# nine prompts in ten are within 7 % of it.
-_WEIGHTS = ((b"n", 1.911), (b". ", 1.447), (b"0", 1.461), (b"a", 0.15), (b"A", 0.306), (b".a", 0.864), (b"u", 0.408))
+_LINE_BREAK = 1.911
 
 UNKNOWN_RATE = 1.2
 """Tokens per estimated one where nothing was counted yet. Measured on 97 prompts: 0.99 for large vocabularies
@@ -38,15 +36,27 @@ _RATE_BOUNDS = (0.5, 2.5)
 
 
 def n_tokens(text: str) -> float:
-    """Estimated number of tokens of `text`; that of a text is what its lines have together."""
-    classes = text.encode("utf-8", "replace").translate(_CLASSES)
-    return sum([weight * classes.count(name) for name, weight in _WEIGHTS])
+    """Estimated number of tokens of `text`; that of a text is what its lines have together.
+
+    The weights are least squares over 900 pieces of 5 KB out of 33 packages in seven languages, counted by
+    Qwen2.5-Coder's vocabulary: nine prompts in ten are within 7 % of it.
+    """
+    count = text.encode("utf-8", "replace").translate(_CLASSES).count
+    return (
+        _LINE_BREAK * count(b"n")
+        + 1.447 * count(b". ")
+        + 1.461 * count(b"0")
+        + 0.15 * count(b"a")
+        + 0.306 * count(b"A")
+        + 0.864 * count(b".a")
+        + 0.408 * count(b"u")
+    )
 
 
 @lru_cache(maxsize=8_192)
 def n_line_tokens(line: str) -> float:
     """The same for one line without its line break, remembered: most lines are in the next window too."""
-    return n_tokens(line) + _WEIGHTS[0][1]
+    return n_tokens(line) + _LINE_BREAK
 
 
 @lru_cache(maxsize=16_384)

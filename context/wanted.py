@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from weakref import WeakKeyDictionary
 
 from context.codegraph.graph import TYPES, Definition, GraphFile, View
@@ -50,6 +51,7 @@ _MIN_STRANGER = 3
 _MAX_STRANGERS = 8
 _ALONE = 0.7
 _N_AMONG = 60
+_LARGE_FILE = 300
 _N_ALWAYS = 10
 """So many of each file's likeliest symbols are weighed wherever the cursor is."""
 
@@ -82,7 +84,7 @@ class Ranker:
 
     def best(self, scene: Scene, files: Iterable[GraphFile], limit: int) -> list[Definition]:
         """The definitions that promise most for their tokens, the best first."""
-        among = list(files)
+        among = [file for file in files if not scene.view.is_own(file)]
         strangers = _strangers(scene, among)
         among += dict.fromkeys(one.file for one, _ in strangers if one.symbol.kind in TYPES)
         weighed: list[tuple[float, int, int]] = []
@@ -91,13 +93,14 @@ class Ranker:
             always, dearness = sketch.odds, sketch.dearness
             base, extra = _place_odds(scene, file, sketch)
             for number, odds in extra.items():
-                anywhere = base + always[number]
-                weighed.append((min(odds + anywhere, 0.0) - dearness[number], at, number))
+                whole = odds + base + always[number]
+                weighed.append(((whole if whole < 0 else 0.0) - dearness[number], at, number))
         for definition, odds in strangers:
             if definition.symbol.kind not in TYPES:
                 among.append(definition.file)
                 weighed.append((_worth(odds, _dearness(definition.symbol.signature)), len(among) - 1, definition.at))
-        best = [one for one in heapq.nlargest(limit, weighed) if one[0] > _NOTHING]
+        weighed.sort(reverse=True)
+        best = [one for one in weighed[:limit] if one[0] > _NOTHING]
         n_of = Counter(at for _, at, _ in best[:_N_AMONG])
         best.sort(key=lambda one: one[0] - _ALONE / max(1, n_of[one[1]]), reverse=True)
         return [Definition(among[at], number) for _, at, number in best]
@@ -111,15 +114,18 @@ class Ranker:
     def best_own(self, scene: Scene, shown_lines: range, limit: int) -> list[Definition]:
         """The same of the current file, but for what stands on the lines shown anyway and around the cursor."""
         file = scene.view.file
+        members = scene.members.get(file, ())
         weighed = []
+        words, near = scene.nearby.words, scene.parts.keys()
+        is_large = len(file.symbols) > _LARGE_FILE
         for number, symbol in enumerate(file.symbols):
+            parts = parts_of(symbol.name)
+            if is_large and near.isdisjoint(parts) and number not in members:
+                continue
             if not symbol.signature or symbol.line in shown_lines or symbol.line <= scene.line <= symbol.end_line:
                 continue
-            parts = parts_of(symbol.name)
             odds = _OWN + _OWN_ALIKE * sum([scene.parts.get(part, 0.0) for part in parts]) / max(1, len(parts))
-            odds += _OWN_NAMED * scene.nearby.words.get(symbol.name, 0.0)
-            if number in scene.members.get(file, ()):
-                odds += _OWN_MEMBER
+            odds += _OWN_NAMED * words.get(symbol.name, 0.0) + _OWN_MEMBER * (number in members)
             weighed.append((_worth(odds, _dearness(symbol.signature)), number))
         return [Definition(file, number) for _, number in heapq.nlargest(limit, weighed)]
 
@@ -129,10 +135,10 @@ def _strangers(scene: Scene, linked: Sequence[GraphFile]) -> list[tuple[Definiti
     words = scene.nearby.words
     names = [name for name in scene.names if words[name] > _STRANGER_CLOSENESS and len(name) > _MIN_STRANGER]
     names.sort(key=words.__getitem__, reverse=True)
-    unknown = [name for name in names if not any(name in file.named for file in linked)]
+    unknown = (name for name in names if not any(name in file.named for file in linked))
     return [
         (definition, _STRANGER + _ALIKE * words[name] + _RARE / len(found))
-        for name in unknown[:_MAX_STRANGERS]
+        for name in islice(unknown, _MAX_STRANGERS)
         if (found := scene.view.everywhere(name))
         for definition in found
     ]

@@ -119,11 +119,13 @@ class Graph:
         self.roots = roots
         self._files: dict[tuple[int, str], GraphFile] = {}
         self._defined: dict[tuple[str, str], list[Definition]] = {}
+        self._views: dict[tuple[Root, str], View] = {}
 
     def forget(self) -> None:
         """Drops what was remembered, after a store or an overlay has changed."""
         self._files.clear()
         self._defined.clear()
+        self._views.clear()
 
     def file(self, root: Root, path: str) -> GraphFile:
         """A file, which need not be indexed: then it is empty."""
@@ -135,8 +137,30 @@ class Graph:
         return self._files[key]
 
     def seen_from(self, facts: FileFacts, text: str = "") -> View:
-        """The graph as a file of the workspace sees it, whose facts and text may be newer than what is stored of it."""
-        return View(self, GraphFile(self.roots[0], facts.path, facts), text)
+        """The graph as a file of the workspace sees it, whose facts and text may be newer than what is stored of it.
+
+        What the file imports is looked up again only where that has changed.
+        """
+        root = self.roots[0]
+        last = self._views.get((root, facts.path))
+        view = View(self, GraphFile(root, facts.path, facts), text)
+        if last is not None and tuple(last.file.imports) == tuple(facts.imports) and last.family == view.family:
+            view.take_over(last)
+        self._remember(root, view)
+        return view
+
+    def view(self, file: GraphFile) -> View:
+        """The graph as a stored file sees it."""
+        found = self._views.get((file.root, file.path))
+        if found is None or found.file is not file:
+            found = View(self, file)
+            self._remember(file.root, found)
+        return found
+
+    def _remember(self, root: Root, view: View) -> None:
+        if len(self._views) >= _MAX_FILES:
+            del self._views[next(iter(self._views))]
+        self._views[root, view.file.path] = view
 
     def defined(self, name: str, family: str) -> list[Definition]:
         """All definitions of a name in languages that can see each other, workspace first; [] if there are many."""
@@ -166,6 +190,18 @@ class View:
         self._graph = graph
         self._text = text
 
+    def is_own(self, file: GraphFile) -> bool:
+        """Whether a file is this view's own, which may be stored with other facts."""
+        return file.path == self.file.path and file.root is self.file.root
+
+    def look_up(self) -> None:
+        """Looks up what the file imports ahead of the first question."""
+        _ = self.linked
+
+    def take_over(self, last: View) -> None:
+        """Imports what `last` imports, which was made for an older text of the same file."""
+        self.__dict__.update({name: last.__dict__[name] for name in ("linked", "_imported") if name in last.__dict__})
+
     @cached_property
     def linked(self) -> dict[GraphFile, float]:
         """The files whose names this one can use, and how closely: 1 for an import, less for what it passes on."""
@@ -186,8 +222,7 @@ class View:
             linked.update(dict.fromkeys(newest, closeness))
             if len(linked) > _MAX_LINKED:
                 break
-        linked.pop(self.file, None)
-        return linked
+        return {file: closeness for file, closeness in linked.items() if not self.is_own(file)}
 
     def definitions(self, name: str) -> list[Definition]:
         """What a bare name means here: an import's, else one of this file, of a linked file, or of few anywhere."""
@@ -198,11 +233,11 @@ class View:
         if own := self.file.top(name):
             return [Definition(self.file, index) for index in own]
         linked = [Definition(file, index) for file in self.linked for index in file.top(name)]
-        return linked or self._graph.defined(name, self.family)
+        return linked or self.everywhere(name)
 
     def everywhere(self, name: str) -> list[Definition]:
         """All definitions of a name in other files, linked or not; [] if there are many."""
-        return [one for one in self._graph.defined(name, self.family) if one.file.path != self.file.path]
+        return [one for one in self._graph.defined(name, self.family) if not self.is_own(one.file)]
 
     def modules(self, chain: Sequence[str]) -> list[GraphFile]:
         """The files that a name stands for, where it is an imported module; or a whole path as in `crate::net::tcp`."""
@@ -226,7 +261,7 @@ class View:
                 yield from (Definition(file, member) for member in file.members.get(other, ()))
         if n_bases <= 0:
             return
-        view = self if file is self.file else View(self._graph, file)
+        view = self if file is self.file else self._graph.view(file)
         for edge in file.edges:
             if edge.kind == "inherits" and edge.symbol == index:
                 for base in view.definitions(edge.name)[:1]:
@@ -278,7 +313,7 @@ class View:
         if found or n_hops <= 0 or not target.name:
             return found
         for file in files:
-            view = View(self._graph, file)
+            view = self._graph.view(file)
             for one in file.imports:
                 if target.name in (one.alias or one.name, one.name) or one.name == "*":
                     name = target.name if one.name == "*" else one.name
@@ -293,7 +328,7 @@ class View:
         is_index = posixpath.basename(file.path).split(".")[0] in ("index", "__init__", "mod", "lib")
         if self.family != "c" and not is_index:
             return
-        view = View(self._graph, file)
+        view = self._graph.view(file)
         for one in file.imports:
             for root, target in view._resolved(one):
                 yield from self._files(root, target)
