@@ -199,6 +199,29 @@ async def test_an_explanation_is_shown_what_is_known(tmp_path: Path) -> None:
         assert f"(handbook):\n\n```\n{FACT}\nasked: ledger_entry post amount\n```" in prompt
 
 
+async def test_a_fix_is_shown_what_is_known_of_what_is_reported(tmp_path: Path) -> None:
+    async with running(tmp_path, provider()) as (editor, scripted):
+        scripted.reply = Reply((f"```python\n{CODE.replace('amount', 'total')}```",))
+        document = editor.open(CODE)
+        here = {"start": document.position(50), "end": document.position(56)}
+        report = {"range": here, "message": "Booking has no attribute amount", "source": "mypy"}
+        carried = {"uri": document.uri, "version": 1, "diagnostics": [report]}
+        await editor.request("workspace/executeCommand", {"command": "instant.fix", "arguments": [carried]})
+        prompt = scripted.of("/v1/chat/completions")[-1].body["messages"][1]["content"]
+        assert f"{FACT}\nasked: " in prompt
+        assert "Booking" in prompt.split("asked: ")[1].splitlines()[0]
+        await editor.logged("")
+
+
+async def test_a_hover_is_shown_what_is_known(tmp_path: Path) -> None:
+    async with running(tmp_path, provider(), options={"hover": "always"}) as (editor, scripted):
+        document = editor.open(CODE.replace("amount", "amou<|>nt"))
+        async with asyncio.timeout(DEADLINE_S):
+            while not scripted.of("/v1/chat/completions"):
+                await document.hover()
+        assert FACT in scripted.of("/v1/chat/completions")[-1].body["messages"][1]["content"]
+
+
 async def test_secrets_in_an_answer_are_not_sent(tmp_path: Path) -> None:
     async with running(tmp_path, provider("secret")) as (editor, scripted):
         prompt = await explained(editor, scripted)
