@@ -9,10 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from context import blocks, brackets
-from context.languages import Language
+from context.languages import Language, find
 
 _N_LINES = 20
 _MAX_CHARS_PER_SIDE = 2_000
@@ -242,8 +242,15 @@ def _does_open(text: str, at: int, quote: str) -> bool | None:
 def _headers(text: str, start: int, window: str, language: Language) -> str:
     """The lines above `start` that open the blocks it is in, outermost first."""
     first = next((line for line in window.split("\n") if line.strip()), "")
-    width = blocks.columns(first)
-    lines = text[max(0, start - _LOOK_BACK_CHARS) : start].splitlines()
+    return _headers_of(text[max(0, start - _LOOK_BACK_CHARS) : start], blocks.columns(first), language.name)
+
+
+@lru_cache(maxsize=32)
+def _headers_of(above: str, width: int, language_name: str) -> str:
+    """The same for code of a width in columns; remembered, since it stays what it was while one types on a line."""
+    language = find(language_name)
+    assert language is not None
+    lines = above.splitlines()
     found: list[str] = []
     i, below = len(lines) - 1, len(lines)
     while i >= 0 and width > 0 and len(found) < _MAX_HEADERS:
