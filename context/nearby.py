@@ -30,7 +30,7 @@ _MADE = re.compile(rf"(?:[ \t]*,[ \t]*\w+)*[ \t]*:?=[ \t]*(?:await |new |&|\*)*{
 _GO_DECLARED = re.compile(rf"[ \t]+(?:\*|\[\])*{_TYPE}[ \t]*[,){{=\n]")
 # What stands before it: `Type name`, `Type<T> *name`.
 _DECLARED = re.compile(rf"{_TYPE}(?:<[^;=(){{}}\n]*>)?(?:[ \t]*[*&]+[ \t]*|[ \t]+)$")
-_UNTYPED = frozenset(("python", "ruby", "javascript", "typescript", "typescriptreact", "go", "rust"))
+_TYPE_FIRST = frozenset(("c", "cpp", "csharp", "java", "php"))
 _NO_TYPES = frozenset(
     re.findall(
         r"\w+",
@@ -88,13 +88,15 @@ def type_of(variable: str, text: str, offset: int, language: str) -> str | None:
 def _declared_at(text: str, start: int, end: int, language: str) -> str | None:
     if re.match(r"[\w$]", text[end : end + 1]) or re.match(r"[\w$.]", text[max(0, start - 1) : start]):
         return None
-    patterns = (_MADE, _GO_DECLARED) if language == "go" else (_MADE, _ANNOTATED)
-    if found := next((found for pattern in patterns if (found := pattern.match(text, end))), None):
-        return _constructed(found[1])
-    if language in _UNTYPED:
-        return None
-    before = _DECLARED.search(text[max(0, start - 80) : start])
-    return before[1] if before else None
+    if language in _TYPE_FIRST:
+        before = _DECLARED.search(text[max(0, start - 80) : start])
+        if before and before[1] not in _NO_TYPES:
+            return before[1]
+        made = _MADE.match(text, end)
+        return _constructed(made[1]) if made else None
+    patterns = (_MADE, _GO_DECLARED if language == "go" else _ANNOTATED)
+    found = next((found for pattern in patterns if (found := pattern.match(text, end))), None)
+    return _constructed(found[1]) if found else None
 
 
 def _constructed(written: str) -> str:

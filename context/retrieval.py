@@ -26,6 +26,7 @@ _N_TERMS = 10
 _N_CHUNKS = 2
 _CHUNK_LINES = 14
 _MAX_REGIONS = 4
+_MAX_VISITS = 6
 _MAX_WARM = 400
 _REGION_LINES = 12
 # Of the tokens that snippets get, by what they are for.
@@ -87,21 +88,19 @@ class Retrieval:
         return Scene(view, nearby, line, receiver_types(view, nearby, line, first_type))
 
     def _definitions(self, place: Place, scene: Scene) -> Iterator[Snippet]:
-        files = {**scene.view.linked, **self._tied(place, scene.view), **scene.members, **scene.around}
+        files = dict.fromkeys((*scene.view.linked, *self._tied(place, scene.view), *scene.members, *scene.around))
         yield from _signatures(self._ranker.best(scene, files, _MAX_DEFINITIONS), "definition")
 
     def _outline(self, place: Place, scene: Scene) -> Iterator[Snippet]:
         """Signatures of the current file beyond what is shown of it."""
         yield from _signatures(self._ranker.best_own(scene, place.shown, _MAX_OUTLINE), "outline")
 
-    def _tied(self, place: Place, view: View) -> dict[GraphFile, float]:
-        """Files that nothing imports here, but that go with this one."""
+    def _tied(self, place: Place, view: View) -> list[GraphFile]:
+        """Files that nothing imports here, but that go with this one: its tests or what it tests, the last visits."""
         root = self._graph.roots[0]
-        paths = dict.fromkeys(place.visits[:6], 0.2)
-        for path in _pairs(root.resolver.paths.ending, place.snapshot.path):
-            paths[path] = 0.6
-        files = {self._graph.file(root, path): tie for path, tie in paths.items() if path != place.snapshot.path}
-        return {file: tie for file, tie in files.items() if family_of(file.language) == view.family}
+        paths = dict.fromkeys((*_pairs(root.resolver.paths.ending, place.snapshot.path), *place.visits[:_MAX_VISITS]))
+        files = [self._graph.file(root, path) for path in paths]
+        return [file for file in files if family_of(file.language) == view.family]
 
     def _similar(self, place: Place, nearby: Nearby) -> Iterator[Snippet]:
         words = sorted(nearby.words, key=lambda word: -nearby.words[word])
@@ -168,7 +167,8 @@ def _densest(lines: list[str], words: dict[str, float], n_lines: int) -> tuple[i
     if len(lines) <= n_lines:
         return 0, "".join(lines)
     weights = [sum(words.get(word, 0.0) for word in set(re.findall(r"\w{3,}", line))) for line in lines]
-    best = max(range(len(lines) - n_lines + 1), key=lambda first: sum(weights[first : first + n_lines]))
+    # Of equals the last, so that what comes after the words is shown rather than what comes before.
+    best = max(range(len(lines) - n_lines + 1), key=lambda first: (sum(weights[first : first + n_lines]), first))
     return best, "".join(lines[best : best + n_lines])
 
 

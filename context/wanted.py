@@ -44,7 +44,6 @@ _OWN = -4.0
 _OWN_ALIKE = 3.5
 _OWN_NAMED = 2.5
 _OWN_MEMBER = 2.5
-_NOTHING = -math.inf
 _STRANGER = -6.9
 _STRANGER_CLOSENESS = 0.4
 _MIN_STRANGER = 3
@@ -60,7 +59,7 @@ _N_ALWAYS = 10
 class _Sketch:
     """What stays the same of a file from one place to the next, for each of its symbols in order.
 
-    `odds` are those of a place that has nothing to do with it, `dearness` what its tokens take off a symbol's worth,
+    `odds` are those of a place that has nothing to do with it, `dearness` what a symbol's tokens count,
     infinite where there is nothing to show, and `share` that of one word in its name.
     """
 
@@ -94,15 +93,15 @@ class Ranker:
             base, extra = _place_odds(scene, file, sketch)
             for number, odds in extra.items():
                 whole = odds + base + always[number]
-                weighed.append(((whole if whole < 0 else 0.0) - dearness[number], at, number))
+                weighed.append((dearness[number] - (whole if whole < 0 else 0.0), at, number))
         for definition, odds in strangers:
             if definition.symbol.kind not in TYPES:
                 among.append(definition.file)
-                weighed.append((_worth(odds, _dearness(definition.symbol.signature)), len(among) - 1, definition.at))
-        weighed.sort(reverse=True)
-        best = [one for one in weighed[:limit] if one[0] > _NOTHING]
+                weighed.append((_price(odds, _dearness(definition.symbol.signature)), len(among) - 1, definition.at))
+        weighed.sort()
+        best = [one for one in weighed[:limit] if one[0] < math.inf]
         n_of = Counter(at for _, at, _ in best[:_N_AMONG])
-        best.sort(key=lambda one: one[0] - _ALONE / max(1, n_of[one[1]]), reverse=True)
+        best.sort(key=lambda one: one[0] + _ALONE / max(1, n_of[one[1]]))
         return [Definition(among[at], number) for _, at, number in best]
 
     def _sketch(self, file: GraphFile) -> _Sketch:
@@ -126,8 +125,8 @@ class Ranker:
                 continue
             odds = _OWN + _OWN_ALIKE * sum([scene.parts.get(part, 0.0) for part in parts]) / max(1, len(parts))
             odds += _OWN_NAMED * words.get(symbol.name, 0.0) + _OWN_MEMBER * (number in members)
-            weighed.append((_worth(odds, _dearness(symbol.signature)), number))
-        return [Definition(file, number) for _, number in heapq.nlargest(limit, weighed)]
+            weighed.append((_price(odds, _dearness(symbol.signature)), number))
+        return [Definition(file, number) for _, number in heapq.nsmallest(limit, weighed)]
 
 
 def _strangers(scene: Scene, linked: Sequence[GraphFile]) -> list[tuple[Definition, float]]:
@@ -252,14 +251,14 @@ def types_around(view: View, line: int) -> list[Definition]:
     ]
 
 
-def _worth(odds: float, dearness: float) -> float:
-    """By what definitions are ordered: nearly the logarithm of their probability, less what their tokens take off."""
-    return min(odds, 0.0) - dearness
+def _price(odds: float, dearness: float) -> float:
+    """By what definitions are ordered, the lowest first: their tokens for what they promise, nearly as logarithms."""
+    return dearness - min(odds, 0.0)
 
 
 def _dearness(signature: str) -> float:
-    """A definition of four times the tokens has to be twice as likely."""
-    return 0.5 * math.log(n_lines_tokens(shown(signature))) if signature else -_NOTHING
+    """What a definition's tokens count: one of four times as many has to be twice as likely."""
+    return 0.5 * math.log(n_lines_tokens(shown(signature))) if signature else math.inf
 
 
 def _sketch(file: GraphFile) -> _Sketch:

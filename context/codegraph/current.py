@@ -7,6 +7,7 @@ that still stand in the text word for word, on the lines where they stand now: n
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import accumulate
 
@@ -25,17 +26,14 @@ _MAX_IMPORT_LINES = 60
 def follow(facts: FileFacts, text: str) -> FileFacts:
     """`facts` of an older text as far as they hold for `text`: no chunks, and of its uses only what headers tell."""
     lines = _Lines(text)
+    last = len(lines.all) - 1
     kept: list[Symbol] = []
     numbers: dict[int, int] = {}
-    n_moved = 0
-    for number, symbol in enumerate(facts.symbols):
-        line = lines.find(symbol.signature.split("\n"), symbol.line + n_moved)
-        if line is None:
-            continue
-        n_moved = line - symbol.line
+    for number, line in _placed(facts.symbols, lines).items():
+        symbol = facts.symbols[number]
         numbers[number] = len(kept)
         container = numbers.get(symbol.container, -1)
-        end_line = min(symbol.end_line + n_moved, len(lines.all) - 1)
+        end_line = min(symbol.end_line - symbol.line + line, last)
         is_moved = (container, line, end_line) != (symbol.container, symbol.line, symbol.end_line)
         kept.append(symbol._replace(container=container, line=line, end_line=end_line) if is_moved else symbol)
     bases = tuple(
@@ -44,6 +42,25 @@ def follow(facts: FileFacts, text: str) -> FileFacts:
         if edge.kind == "inherits" and edge.symbol in numbers
     )
     return facts._replace(n_lines=len(lines.all), symbols=tuple(kept), edges=bases, chunks=())
+
+
+def _placed(symbols: Sequence[Symbol], lines: _Lines) -> dict[int, int]:
+    """The lines on which symbols stand now, by their numbers, in order; those that do not are left out."""
+    placed: dict[int, int] = {}
+    holders: dict[int, list[int]] = defaultdict(list)
+    n_moved = 0
+    for number, symbol in enumerate(symbols):
+        line = lines.find(symbol.signature.split("\n"), symbol.line + n_moved)
+        if line is None:
+            continue
+        n_moved = line - symbol.line
+        # Two alike of which one was deleted are both found where the other is: it is the later one's place.
+        for other in holders[line]:
+            if symbols[other].line != symbol.line:
+                placed.pop(other, None)
+        holders[line].append(number)
+        placed[number] = line
+    return placed
 
 
 def outline_around(facts: FileFacts, text: str, offset: int) -> Outline:

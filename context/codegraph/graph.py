@@ -10,7 +10,7 @@ import json
 import posixpath
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
@@ -25,8 +25,7 @@ _MAX_NAMES = 20_000
 _MAX_NAMESAKES = 6
 _MAX_PER_FOLDER = 24
 _MAX_LINKED = 48
-_PASSED_ON = (0.5, 0.3, 0.2)
-"""How close what an import brings along is, by the number of files between."""
+_MAX_PASSES = 3
 _MANY_USES = 50
 _N_USES = (
     "SELECT value, (SELECT count(*) FROM (SELECT 1 FROM symbols WHERE name = value LIMIT ?1)),"
@@ -121,9 +120,13 @@ class Graph:
         self._defined: dict[tuple[str, str], list[Definition]] = {}
         self._views: dict[tuple[Root, str], View] = {}
 
-    def forget(self) -> None:
-        """Drops what was remembered, after a store or an overlay has changed."""
-        self._files.clear()
+    def forget(self, paths: Collection[str] | None = None) -> None:
+        """Drops what was remembered, after a store or an overlay has changed: of these files, or of all."""
+        if paths is None:
+            self._files.clear()
+        for root in self.roots:
+            for path in paths or ():
+                self._files.pop((id(root), path), None)
         self._defined.clear()
         self._views.clear()
 
@@ -200,29 +203,14 @@ class View:
 
     def take_over(self, last: View) -> None:
         """Imports what `last` imports, which was made for an older text of the same file."""
-        self.__dict__.update({name: last.__dict__[name] for name in ("linked", "_imported") if name in last.__dict__})
+        self.__dict__.update({name: last.__dict__[name] for name in ("_brought", "_imported") if name in last.__dict__})
 
     @cached_property
-    def linked(self) -> dict[GraphFile, float]:
-        """The files whose names this one can use, and how closely: 1 for an import, less for what it passes on."""
-        linked = dict.fromkeys(
-            (
-                file
-                for targets in self._imported.values()
-                for root, target in targets
-                for file in self._files(root, target)
-            ),
-            1.0,
-        )
-        for file in self._package():
-            linked.setdefault(file, 0.7)
-        newest = list(linked)
-        for closeness in _PASSED_ON:
-            newest = [passed for file in newest for passed in self._passed_on(file) if passed not in linked]
-            linked.update(dict.fromkeys(newest, closeness))
-            if len(linked) > _MAX_LINKED:
-                break
-        return {file: closeness for file, closeness in linked.items() if not self.is_own(file)}
+    def linked(self) -> tuple[GraphFile, ...]:
+        """The other files whose names this one can use: what is imported first, what that brings along last."""
+        imported, passed_on = self._brought
+        files = dict.fromkeys((*imported, *self._package(), *passed_on))
+        return tuple(file for file in files if not self.is_own(file))
 
     def definitions(self, name: str) -> list[Definition]:
         """What a bare name means here: an import's, else one of this file, of a linked file, or of few anywhere."""
@@ -256,17 +244,23 @@ class View:
         if owner.symbol.kind == "extension" and n_bases > 0:
             for extended in self.types(owner.symbol.name)[:1]:
                 yield from self.members(extended, n_bases - 1)
-        for other in file.named.get(owner.symbol.name, ()):
-            if other != index and file.symbols[other].kind == "extension":
-                yield from (Definition(file, member) for member in file.members.get(other, ()))
+        view = self if file is self.file else self._graph.view(file)
+        for extension in view.extensions(owner):
+            yield from (Definition(extension.file, member) for member in extension.file.members.get(extension.at, ()))
         if n_bases <= 0:
             return
-        view = self if file is self.file else self._graph.view(file)
         for edge in file.edges:
             if edge.kind == "inherits" and edge.symbol == index:
                 for base in view.definitions(edge.name)[:1]:
                     if base != owner:
                         yield from view.members(base, n_bases - 1)
+
+    def extensions(self, owner: Definition) -> Iterator[Definition]:
+        """What gives a type further members: in its file, and in those of its package."""
+        for file in (owner.file, *self._package()):
+            for index in file.named.get(owner.symbol.name, ()):
+                if file.symbols[index].kind == "extension" and (file, index) != owner:
+                    yield Definition(file, index)
 
     def types(self, name: str) -> list[Definition]:
         """The types that a name means, or that what it names has or returns."""
@@ -285,6 +279,20 @@ class View:
             local = one.alias or one.name or _last_word(one.module)
             found[local] += self._resolved(one)
         return found
+
+    @cached_property
+    def _brought(self) -> tuple[list[GraphFile], list[GraphFile]]:
+        """The files that are imported, and those that these pass on."""
+        targets = (target for targets in self._imported.values() for target in targets)
+        imported = list(dict.fromkeys(file for root, target in targets for file in self._files(root, target)))
+        known = dict.fromkeys(imported)
+        newest = imported
+        for _ in range(_MAX_PASSES):
+            newest = [passed for file in newest for passed in self._passed_on(file) if passed not in known]
+            known.update(dict.fromkeys(newest))
+            if len(known) > _MAX_LINKED:
+                break
+        return imported, list(known)[len(imported) :]
 
     def _resolved(self, imported: Import) -> list[tuple[Root, Target]]:
         """In the file's own root, else in the first other one."""

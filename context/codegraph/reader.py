@@ -50,7 +50,7 @@ class OpenFile:
 
     def __init__(self, facts: FileFacts, text: str, before: OpenFile | None = None) -> None:
         self.facts = facts
-        self.lines = text.split("\n")
+        self.lines = text.removesuffix("\n").split("\n")
         known = before.counted if before else {}
         texts = [self.text(*chunk) for chunk in facts.chunks]
         self.counts = [known.get(text) or Counter(words_of(text)) for text in texts]
