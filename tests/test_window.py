@@ -6,10 +6,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from marks import at_cursor
 
-from context import Budget, ContextWindow, build_window
+from context import Budget, ContextWindow, Snippet, build_window
 from context.languages import find
 from context.outline import IncrementalTree
-from context.window import n_tokens
+from context.tokens import TokenRate
+from context.window import n_tokens, room_for_snippets, shown_lines
 
 
 def check_window(text: str, tokens: int, suffix_tokens: int | None = None) -> ContextWindow:
@@ -19,6 +20,17 @@ def check_window(text: str, tokens: int, suffix_tokens: int | None = None) -> Co
     plain_before = snapshot.text[:offset].replace("\r\n", "\n").replace("\r", "\n")
     assert plain_before.endswith(window.prefix + window.held_back)
     assert n_tokens(window.prefix + window.suffix) <= tokens + 2
+    return window
+
+
+def check_snippets(text: str, snippets: list[Snippet], tokens: int) -> ContextWindow:
+    """The window at the cursor with snippets, after what must hold for all of them together."""
+    snapshot, offset = at_cursor(text)
+    window = build_window(snapshot, offset, Budget(tokens, rate=1.0), snippets=snippets)
+    whole = "".join(f"{snippet.path}\n{snippet.text}" for snippet in window.snippets)
+    assert n_tokens(whole + window.prefix + window.suffix) <= tokens
+    given = {line for snippet in snippets for line in snippet.text.splitlines()}
+    assert {line for snippet in window.snippets for line in snippet.text.splitlines()} <= given
     return window
 
 
@@ -107,3 +119,119 @@ def test_imports_and_headers_stand_in_for_what_does_not_fit() -> None:
 )
 def test_any_text_fits_and_keeps_the_cursor(before: str, after: str, tokens: int) -> None:
     check_window(before + "<|>" + after, tokens)
+
+
+def test_snippets_of_one_file_are_one() -> None:
+    snippets = [
+        Snippet("b.py", "def far(): ...\n", 9, "definition"),
+        Snippet("b.py", "def near(): ...\n", 2, "definition"),
+        Snippet("a.py", "def other(): ...\n", 5, "similar code"),
+    ]
+    window = check_snippets("print(<|>)\n", snippets, 2_048)
+    assert window.snippets == (
+        Snippet("b.py", "def near(): ...\ndef far(): ...\n", 2, "definition"),
+        Snippet("a.py", "def other(): ...\n", 5, "similar code"),
+    )
+
+
+def test_what_is_too_large_gives_way() -> None:
+    large, small = Snippet("a.py", "value = compute()\n" * 400), Snippet("b.py", "def small(): ...\n")
+    assert check_snippets("print(<|>)\n", [large, small], 300).snippets == (small,)
+
+
+def test_a_long_document_keeps_its_share() -> None:
+    text = "\n".join(source(600)) + "\nprint(<|>)\n" + "\n".join(source(600))
+    snippets = [Snippet(f"m{n}.py", f"def function_{n}(first, second): ...\n") for n in range(400)]
+    window = check_snippets(text, snippets, 2_048)
+    assert n_tokens(window.prefix + window.suffix) > 0.3 * 2_048
+    assert len(window.snippets) > 20
+
+
+def test_a_short_document_leaves_its_room() -> None:
+    snippets = [Snippet("m.py", f"def function_{n}(first, second): ...\n", n) for n in range(400)]
+    (one,) = check_snippets("print(<|>)\n", snippets, 2_048).snippets
+    assert n_tokens(one.text) > 0.8 * 2_048
+
+
+def test_lines_of_the_document_itself_stand_in_its_order() -> None:
+    lines = source(600)
+    text = "\n".join([*lines[:400], "print(<|>)", *lines[400:]]) + "\n"
+    own = [Snippet("file.py", lines[n] + "\n", n + (n > 400)) for n in (590, 7, 3)]
+    window = check_snippets(text, own, 2_048)
+    assert window.prefix.startswith(f"{lines[3]}\n{lines[7]}\n")
+    assert window.prefix[: window.n_head] == f"{lines[3]}\n{lines[7]}\n"
+    assert window.suffix.endswith(f"{lines[590]}\n")
+    assert window.snippets == ()
+
+
+def test_lines_that_are_shown_anyway_are_shown_once() -> None:
+    text = "\n".join(source(600)) + "\nprint(<|>)\n"
+    snapshot, offset = at_cursor(text)
+    near = Snippet("file.py", source(600)[598] + "\n", 598)
+    assert 598 in shown_lines(snapshot, offset, Budget(2_048, rate=1.0))
+    assert check_snippets(text, [near], 2_048).prefix.count(near.text) == 1
+
+
+def test_lines_that_the_document_has_no_more_are_not_shown() -> None:
+    text = "\n".join(source(600)) + "\nprint(<|>)\n"
+    window = check_snippets(text, [Snippet("file.py", "def secret(): ...\n", 3)], 2_048)
+    assert "secret" not in window.prefix + window.suffix
+
+
+def test_one_key_does_not_change_what_a_prompt_begins_with() -> None:
+    lines = source(800)
+    snippets = [Snippet(f"m{n}.py", f"def function_{n}(first, second): ...\n") for n in range(40)]
+    texts = ["\n".join(lines[:500]) + f"\nresult{'s' * n}<|>\n" + "\n".join(lines[500:]) for n in range(30)]
+    windows = [check_snippets(text, snippets, 2_048) for text in texts]
+    assert len({window.snippets for window in windows}) == 1
+    assert len({window.prefix.split("\n")[0] for window in windows}) == 1
+
+
+def test_a_model_that_needs_more_tokens_is_shown_less() -> None:
+    snapshot, offset = at_cursor("\n".join(source(800)) + "\n<|>\n")
+    sizes = [len(build_window(snapshot, offset, Budget(2_048, rate=rate)).prefix) for rate in (0.8, 1.0, 1.3)]
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[0] > 1.4 * sizes[2]
+
+
+def test_the_rate_follows_what_the_endpoint_counts() -> None:
+    rate = TokenRate()
+    for _ in range(20):
+        rate.update(1_500, 1_800)
+    assert 1.15 < rate.rate < 1.25
+    for _ in range(200):
+        rate.update(1_500, 1_500)
+    assert 0.99 < rate.rate < 1.01
+    before = rate.rate
+    rate.update(0, 5)
+    rate.update(100, 0)
+    assert rate.rate == before
+
+
+@given(st.lists(st.tuples(st.floats(0, 1e6), st.integers(0, 10**7))))
+def test_no_count_makes_the_rate_absurd(counts: list[tuple[float, int]]) -> None:
+    rate = TokenRate()
+    for estimated, counted in counts:
+        rate.update(estimated, counted)
+    assert 0.5 <= rate.rate <= 2.5
+
+
+@given(
+    before=st.lists(st.sampled_from([*"ab \n", "漢", "\r\n", "value = 1\n"]), max_size=600).map("".join),
+    after=st.lists(st.sampled_from([*"ab \n", "漢", "\r\n"]), max_size=300).map("".join),
+    snippets=st.lists(
+        st.builds(
+            Snippet,
+            st.sampled_from(["a.py", "b.py", "file.py"]),
+            st.sampled_from(["value = 1\n", "漢\n", "ab\nab\n", "x" * 900 + "\n"]),
+            st.integers(0, 300),
+        ),
+        max_size=20,
+    ),
+    tokens=st.integers(64, 600),
+)
+def test_any_snippets_fit_beside_any_text(before: str, after: str, snippets: list[Snippet], tokens: int) -> None:
+    window = check_snippets(f"{before}<|>{after}", snippets, tokens)
+    plain = before.replace("\r\n", "\n").replace("\r", "\n")
+    assert plain.endswith((window.prefix + window.held_back)[window.n_head :])
+    assert room_for_snippets(before + after, Budget(tokens)) <= tokens
