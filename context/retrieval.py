@@ -20,10 +20,11 @@ from context.tokens import n_lines_tokens
 from context.wanted import Ranker, Scene, receiver_types, shown
 from context.window import Snippet
 
-_MAX_DEFINITIONS = 120
+_MAX_DEFINITIONS = 240
 _MAX_OUTLINE = 40
-_N_TERMS = 10
-_N_CHUNKS = 2
+_N_TERMS = 14
+_TOKENS_PER_CHUNK = 600
+_MAX_CHUNKS = 6
 _CHUNK_LINES = 14
 _MAX_REGIONS = 4
 _MAX_VISITS = 6
@@ -104,9 +105,10 @@ class Retrieval:
 
     def _similar(self, place: Place, nearby: Nearby) -> Iterator[Snippet]:
         words = sorted(nearby.words, key=lambda word: -nearby.words[word])
+        n_chunks = min(_MAX_CHUNKS, 2 + int(place.room_tokens / _TOKENS_PER_CHUNK))
         for root, search in zip(self._graph.roots, self._searches, strict=True):
             own = (place.snapshot.path,) if root is self._graph.roots[0] else ()
-            for chunk in search.find(words[:_N_TERMS], _N_CHUNKS, without=own):
+            for chunk in search.find(words[:_N_TERMS], n_chunks, without=own):
                 text = root.reader.text(chunk.path, chunk.line, chunk.end_line)
                 if text:
                     first, best = _densest(text.splitlines(keepends=True), nearby.words, _CHUNK_LINES)
