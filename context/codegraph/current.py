@@ -32,10 +32,8 @@ def follow(facts: FileFacts, text: str) -> FileFacts:
     for number, line in _placed(facts.symbols, lines).items():
         symbol = facts.symbols[number]
         numbers[number] = len(kept)
-        container = numbers.get(symbol.container, -1)
-        end_line = min(symbol.end_line - symbol.line + line, last)
-        is_moved = (container, line, end_line) != (symbol.container, symbol.line, symbol.end_line)
-        kept.append(symbol._replace(container=container, line=line, end_line=end_line) if is_moved else symbol)
+        place = (numbers.get(symbol.container, -1), line, min(symbol.end_line - symbol.line + line, last))
+        kept.append(symbol if symbol[2:5] == place else Symbol._make((*symbol[:2], *place, *symbol[5:])))
     bases = tuple(
         edge._replace(symbol=numbers[edge.symbol])
         for edge in facts.edges
@@ -47,18 +45,18 @@ def follow(facts: FileFacts, text: str) -> FileFacts:
 def _placed(symbols: Sequence[Symbol], lines: _Lines) -> dict[int, int]:
     """The lines on which symbols stand now, by their numbers, in order; those that do not are left out."""
     placed: dict[int, int] = {}
-    holders: dict[int, list[int]] = defaultdict(list)
+    holders: dict[int, int] = {}
     n_moved = 0
     for number, symbol in enumerate(symbols):
-        line = lines.find(symbol.signature.split("\n"), symbol.line + n_moved)
+        line = lines.find(symbol.signature, symbol.line + n_moved)
         if line is None:
             continue
         n_moved = line - symbol.line
         # Two alike of which one was deleted are both found where the other is: it is the later one's place.
-        for other in holders[line]:
-            if symbols[other].line != symbol.line:
-                placed.pop(other, None)
-        holders[line].append(number)
+        other = holders.setdefault(line, number)
+        if symbols[other].line != symbol.line:
+            placed.pop(other, None)
+            holders[line] = number
         placed[number] = line
     return placed
 
@@ -100,12 +98,18 @@ class _Lines:
     def __init__(self, text: str) -> None:
         self.all = [line.removesuffix("\r") for line in text.split("\n")] if "\r" in text else text.split("\n")
 
-    def find(self, wanted: list[str], expected: int) -> int | None:
-        """Where these lines stand, the nearest to the line `expected`; None if they do not."""
-        if wanted == [""] or self.all[expected : expected + len(wanted)] == wanted:
+    def find(self, text: str, expected: int) -> int | None:
+        """Where the lines of `text` stand, the nearest to the line `expected`; None if they do not."""
+        if self._are_at([text], expected) or not text:
             return max(0, min(expected, len(self.all) - 1))
-        found = (line for line in self._places[wanted[0]] if self.all[line : line + len(wanted)] == wanted)
+        wanted = text.replace("\r", "").split("\n")
+        if self._are_at(wanted, expected):
+            return expected
+        found = (line for line in self._places[wanted[0]] if self._are_at(wanted, line))
         return min(found, key=lambda line: abs(line - expected), default=None)
+
+    def _are_at(self, wanted: list[str], line: int) -> bool:
+        return self.all[line : line + len(wanted)] == wanted
 
     @cached_property
     def _places(self) -> dict[str, list[int]]:
