@@ -75,7 +75,7 @@ def in_process(folder: Path, n_places: int) -> dict[str, Any]:
         whole = tree.outline() if tree else None
         for n, offset in enumerate(_places(snapshot)):
             started, started_cpu = time.perf_counter(), time.thread_time()
-            snippets = index.find(str(folder), snapshot, offset, None, BUDGET.tokens)
+            snippets = index.find(str(folder), snapshot, offset, None, BUDGET)
             found, found_cpu = time.perf_counter(), time.thread_time()
             outline = whole.around(offset) if whole else None
             build_window(snapshot, offset, BUDGET, outline=outline, snippets=snippets)

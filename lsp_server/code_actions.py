@@ -18,14 +18,14 @@ from pygls import uris
 from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 
 from context import Edit, Snapshot
-from context.outline import Outline, Scope
+from context.outline import Scope
 from context.secrets import is_refused
-from context.soundness import outline_of
 from lsp_server import progress
 from lsp_server.assist.reports import MAX_REPORTS, FixRefusedError, Related, Report
 from lsp_server.assist.stretch import function_around
 from lsp_server.documents import NotOpenError
 from lsp_server.endpoint.status import EndpointError
+from lsp_server.explaining import REFUSED, outline_near
 
 if TYPE_CHECKING:
     from lsp_server.assist.fix import Fix
@@ -40,12 +40,9 @@ DIAGNOSTICS = "instant/diagnostics"
 An editor passes on with a code action only what it thinks is ours (Neovim), or what is at the cursor (VS Code).
 """
 
-OPTIONS = types.CodeActionOptions(code_action_kinds=[types.CodeActionKind.QuickFix], resolve_provider=True)
-
 _DIAGNOSTICS_DEADLINE_S = 2.0
 _MAX_ACTIONS = 8
 _MAX_TITLE_CHARS = 70
-_MAX_PARSED_CHARS = 20_000
 _ANNOTATION_WITHIN, _ANNOTATION_OUTSIDE = "instant.fix", "instant.fix.imports"
 
 
@@ -128,11 +125,7 @@ async def _all_tools(ls: InstantServer, snapshot: Snapshot, whole: types.Range) 
 
 
 def _function(ls: InstantServer, snapshot: Snapshot, start: int, end: int) -> Scope | None:
-    """The function around the range, by the outline that is there; a short document is parsed where there is none."""
-    outline: Outline | None = ls.syntax.near(snapshot.uri, start)
-    if outline is None and len(snapshot.text) <= _MAX_PARSED_CHARS:
-        outline = outline_of(snapshot.text, snapshot.language)
-    return function_around(outline, start, end)
+    return function_around(outline_near(ls, snapshot, start), start, end)
 
 
 def _action(
@@ -167,7 +160,7 @@ def _shown(ls: InstantServer, snapshot: Snapshot, action: types.CodeAction) -> t
 def _reason_against(ls: InstantServer, snapshot: Snapshot) -> str:
     """Why nothing can be fixed in this document; "" where it can."""
     if ls.is_refused(snapshot):
-        return "Nothing of this file is sent: its name says that it holds secrets."
+        return REFUSED
     if _is_read_only(snapshot.uri):
         return "The file is read-only."
     return ""

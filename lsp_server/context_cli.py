@@ -14,7 +14,7 @@ import orjson
 from rich.console import Console
 from rich.table import Table
 
-from context import Snapshot
+from context import Budget, Snapshot
 from context.codegraph.files import is_home
 from context.codegraph.indexer import Indexer
 from context.codegraph.store_file import StoreError
@@ -74,7 +74,7 @@ async def _shown(settings: Settings, scope: Scope, snapshot: Snapshot, offset: i
     try:
         await session.prepare()
         budget = session.limits().budget
-        snippets = _found(scope, snapshot, offset, budget.tokens / budget.rate)
+        snippets = _found(scope, snapshot, offset, budget)
         language = find(snapshot.language)
         whole = IncrementalTree(language, snapshot.text.encode()).outline() if language else None
         outline = whole.around(offset) if whole else None
@@ -83,7 +83,7 @@ async def _shown(settings: Settings, scope: Scope, snapshot: Snapshot, offset: i
         await session.aclose()
 
 
-def _found(scope: Scope, snapshot: Snapshot, offset: int, room_tokens: float) -> Any:
+def _found(scope: Scope, snapshot: Snapshot, offset: int, budget: Budget) -> Any:
     """The snippets for a place, once the folders are read; what cannot be indexed is said."""
     if not scope.is_enabled:
         return ()
@@ -93,7 +93,7 @@ def _found(scope: Scope, snapshot: Snapshot, offset: int, room_tokens: float) ->
                 Indexer(folder, refused=scope.refused).update()
         except StoreError as error:
             sys.stderr.write(f"{folder} is not indexed: {error.kind}.\n")
-    return Index(scope).find(scope.folders[0], snapshot, offset, None, room_tokens)
+    return Index(scope).find(scope.folders[0], snapshot, offset, None, budget)
 
 
 def _folder_of(path: Path) -> Path:

@@ -11,9 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from context import Budget, Snapshot, build_window
-from context.codegraph.current import follow, outline_around
-from context.codegraph.extract import extract
-from context.codegraph.facts import FileFacts
+from context.codegraph.current import outline_around
 from context.codegraph.graph import Graph
 from context.codegraph.indexer import Indexer
 from context.codegraph.roots import Root
@@ -38,7 +36,7 @@ class ContextCases:
         before, path, budget = case["text_before"], case["file"], Budget(int(case["budget"]))
         snapshot, offset = Snapshot(path, path, case["language"], 0, before + case["text_after"]), len(before)
         graph, retrieval = self._repository(case["repo_dir"], path)
-        facts = _facts(graph, snapshot)
+        facts = graph.facts(snapshot)
         room = room_for_snippets(snapshot.text, budget)
         shown = shown_lines(snapshot, offset, budget)
         visits = tuple(case.get("open_files", ()))
@@ -65,12 +63,3 @@ class ContextCases:
             gc.freeze()  # a full collection over all that is remembered would be counted as one case's time
             self._repositories[folder] = (graph, retrieval)
         return self._repositories[folder]
-
-
-def _facts(graph: Graph, snapshot: Snapshot) -> FileFacts:
-    """What was known of the document before its last edits, as far as it still holds."""
-    file = graph.file(graph.roots[0], snapshot.path)
-    if not file.symbols and not file.imports:
-        return extract(snapshot.path, snapshot.language, snapshot.text.encode())
-    stored = FileFacts(snapshot.path, snapshot.language, 0, tuple(file.symbols), tuple(file.imports))
-    return follow(stored, snapshot.text)

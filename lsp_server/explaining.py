@@ -49,7 +49,7 @@ async def hover(ls: InstantServer, params: types.HoverParams) -> types.Hover | N
     snapshot, offset = ls.documents.at(params)
     if ls.settings.hover == "off" or ls.is_refused(snapshot):
         return None
-    outline = _outline(ls, snapshot, offset)
+    outline = outline_near(ls, snapshot, offset)
     session = await ls.ready_session()
     hovered = await session.explainer.hover(
         snapshot,
@@ -84,7 +84,7 @@ async def explain(ls: InstantServer, *arguments: Any) -> dict[str, str]:
     if ls.is_refused(snapshot):
         return await _shown(ls, asked, {"title": "", "text": f"*{REFUSED}*"})
     _, start, end = ls.documents.stretch(asked.uri, asked.range)
-    outline = _outline(ls, snapshot, start)
+    outline = outline_near(ls, snapshot, start)
     session = await ls.ready_session()
     about = await _subject(session, asked, subject.Place(snapshot, start, end, outline))
     if about is None:
@@ -110,13 +110,13 @@ def actions(ls: InstantServer, params: types.CodeActionParams) -> Iterator[types
     is_asked = params.context.trigger_kind is not types.CodeActionTriggerKind.Automatic
     if snapshot.text[start:end].strip():
         yield _action(ls, "Explain the selection", snapshot, params.range)
-    elif is_asked and (outline := _outline(ls, snapshot, start)) is not None:
+    elif is_asked and (outline := outline_near(ls, snapshot, start)) is not None:
         names = [scope.name for scope in outline.enclosing(start) if scope.name]
         if names:
             yield _action(ls, f"Explain {prompts.inline(names[-1], 60)}", snapshot, params.range)
 
 
-def _outline(ls: InstantServer, snapshot: Snapshot, offset: int) -> Outline | None:
+def outline_near(ls: InstantServer, snapshot: Snapshot, offset: int) -> Outline | None:
     """What is known around a place; a short document that was just opened is parsed here and now."""
     outline: Outline | None = ls.syntax.near(snapshot.uri, offset)
     return outline or _parsed(snapshot)

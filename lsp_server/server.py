@@ -30,7 +30,8 @@ from lsp_server.endpoint.status import Status
 from lsp_server.folders import Folders, folder_of
 from lsp_server.settings import Problem, Settings, load, merged
 from lsp_server.text_buffer import Change
-from lsp_server.transport import Protocol, where
+from lsp_server.transport import Protocol
+from lsp_server.whence import where
 from lsp_server.workspace.workspace import Room, Workspace
 
 if TYPE_CHECKING:
@@ -192,7 +193,7 @@ class InstantServer(LanguageServer):
         if self.session is None:
             return Room()
         limits = self.session.limits()
-        return Room(limits.budget.tokens / limits.budget.rate, limits.is_slow)
+        return Room(limits.budget, limits.is_slow)
 
     def at_cursor(self, snapshot: Snapshot, offset: int) -> None:
         """The developer is at this place: what belongs to it is looked for."""
@@ -203,6 +204,7 @@ class InstantServer(LanguageServer):
 
     def _closed(self, uri: str) -> None:
         self.syntax.close(uri)
+        self.outcomes.forget(uri)
         if self.session is not None:
             self.session.completer.forget(uri)
             self.session.knowledge.forget(uri)

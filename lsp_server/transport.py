@@ -30,6 +30,8 @@ from pygls.exceptions import (
 from pygls.lsp.server import LanguageServer
 from pygls.protocol import LanguageServerProtocol
 
+from lsp_server.whence import where
+
 MAX_MESSAGE_BYTES = 512 * 1024 * 1024
 _MAX_DIGITS = 18
 _CHUNK_BYTES = 1 << 16
@@ -172,16 +174,6 @@ def _pass_cancelling(running: Any, done: Future[Any]) -> None:
     """Cancels `running` where what it runs for was cancelled."""
     if done.cancelled():
         running.cancel()
-
-
-def where(error: BaseException) -> str:
-    """The kind of an error and the line of ours it came from; its message may hold a file's text and is left out."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return type(error).__name__
-    return f"{type(error).__name__} in {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
 
 
 def _parse_leniently(body: bytes) -> Any:

@@ -14,9 +14,12 @@ from collections.abc import Collection, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+from context.codegraph.current import follow
+from context.codegraph.extract import extract
 from context.codegraph.facts import Edge, FileFacts, Import, Symbol
 from context.codegraph.paths import Target
 from context.codegraph.roots import Root
+from context.document import Snapshot
 
 _MAX_HOPS = 2
 _MAX_FILES = 600
@@ -129,6 +132,14 @@ class Graph:
                 self._files.pop((id(root), path), None)
         self._defined.clear()
         self._views.clear()
+
+    def facts(self, snapshot: Snapshot) -> FileFacts:
+        """Of a document: what is stored of its file, as far as it still holds; else its text is analysed."""
+        file = self.file(self.roots[0], snapshot.path)
+        if not file.symbols and not file.imports:
+            return extract(snapshot.path, snapshot.language, snapshot.text.encode("utf-8", "replace"))
+        stored = FileFacts(snapshot.path, snapshot.language, 0, tuple(file.symbols), tuple(file.imports))
+        return follow(stored, snapshot.text)
 
     def file(self, root: Root, path: str) -> GraphFile:
         """A file, which need not be indexed: then it is empty."""

@@ -11,30 +11,27 @@ import hashlib
 import itertools
 import logging
 import os
-import pickle
 import queue
-import struct
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
-from typing import IO, Any, NamedTuple
+from typing import NamedTuple
 
 from context.codegraph.facts import FileFacts
 from context.codegraph.files import language_of, read_regular, refusal
 from context.codegraph.lexical import words_of
 from context.codegraph.store import Change, Indexed, Stamp, pack
+from context.pipes import end, entry, messages, send, start
 from context.secrets import is_refused
 
 log = logging.getLogger(__name__)
 
-_LENGTH = struct.Struct(">I")
-_ROOT = str(Path(__file__).resolve().parents[2])
 _NICE = 10
 _BATCH_TIMEOUT_S = 60.0
-_START = "import sys; sys.path[:] = sys.argv[1:]; from context.codegraph.parsing import main; main()"
+_START = entry("context.codegraph.parsing")
 _DATA_LANGUAGES = ("json", "yaml")
 
 
@@ -172,7 +169,7 @@ class _Worker:
                 self._results.put(self._parsed(batch))
         finally:
             if self._process:
-                _close(self._process)
+                end(self._process)
             self._results.put(None)
 
     def _parsed(self, batch: Sequence[Task]) -> list[Change]:
@@ -181,7 +178,7 @@ class _Worker:
             return self._exchange(batch)
         except (OSError, EOFError):
             if self._process:
-                _close(self._process)
+                end(self._process)
                 self._process = None
             if self._source.is_closed:
                 return []
@@ -191,19 +188,21 @@ class _Worker:
 
     def _exchange(self, batch: Sequence[Task]) -> list[Change]:
         if self._process is None:
-            self._process = _start()
+            self._process = start(_START)
             assert self._process.stdin is not None
-            _write(self._process.stdin, self._root)
+            send(self._process.stdin, self._root)
         assert self._process.stdin is not None
         assert self._process.stdout is not None
         # A parser that never comes to an end is ended, as one that crashes.
         watch = threading.Timer(_BATCH_TIMEOUT_S, self._process.kill)
         watch.start()
         try:
-            _write(self._process.stdin, list(batch))
-            changes: list[Change] = _read(self._process.stdout)
+            send(self._process.stdin, list(batch))
+            changes: list[Change] | None = next(messages(self._process.stdout), None)
         finally:
             watch.cancel()
+        if changes is None:
+            raise EOFError
         return changes
 
 
@@ -216,47 +215,13 @@ def _crashed(root: Root, task: Task) -> Change:
     return Change(task.path, Indexed(FileFacts(task.path, language_of(task.path) or "", 0), stamp))
 
 
-def _start() -> subprocess.Popen[bytes]:
-    """Starts a process on this one's own import path, whatever lies in the current folder."""
-    path = [entry for entry in sys.path if entry]
-    below_normal: int = getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0)
-    return subprocess.Popen(  # noqa: S603  this very interpreter
-        [sys.executable, "-I", "-c", _START, *path, *([] if _ROOT in path else [_ROOT])],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # a traceback could hold text of the user's
-        cwd=_ROOT,
-        creationflags=below_normal,
-    )
-
-
-def _close(process: subprocess.Popen[bytes]) -> None:
-    process.kill()
-    with process:  # closes the pipes and waits
-        pass
-
-
 def main() -> None:
     """A process: is told the root, and answers batches until its input ends."""
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     sys.stdout = sys.stderr
     if hasattr(os, "nice"):
         os.nice(_NICE)
-    with contextlib.suppress(EOFError):
-        root = _read(sys.stdin.buffer)
-        while True:
-            _write(replies, [parse(root, task) for task in _read(sys.stdin.buffer)])
-
-
-def _write(stream: IO[bytes], message: object) -> None:
-    body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-    stream.write(_LENGTH.pack(len(body)) + body)
-    stream.flush()
-
-
-def _read(stream: IO[bytes]) -> Any:
-    head = stream.read(_LENGTH.size)
-    length = _LENGTH.unpack(head)[0] if len(head) == _LENGTH.size else 0
-    if not length or len(body := stream.read(length)) < length:
-        raise EOFError
-    return pickle.loads(body)  # noqa: S301  both ends are the same program
+    said = messages(sys.stdin.buffer)
+    root = next(said, Root(""))
+    for batch in said:
+        send(replies, [parse(root, task) for task in batch])

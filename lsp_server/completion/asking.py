@@ -143,6 +143,11 @@ class Asking:
         self._stop(self._running, uri)
         self._stop(self._ahead, uri)
 
+    def forget(self, uri: str) -> None:
+        """A document was closed: nothing of it is kept."""
+        self.close(uri)
+        self.last_window.pop(uri, None)
+
     def close_all(self) -> None:
         """Stops every answer."""
         for uri in {*self._running, *self._ahead}:
@@ -165,11 +170,12 @@ class Asking:
                 await asyncio.sleep(delay_s)
             self._memory.put(uri, said)
             timings = await self._said(said, question, window)
-            if timings.prompt_tokens:
-                self._sources.learn(_n_tokens(window), timings.prompt_tokens)
             if not said.is_ahead:
                 self.last_times = Times(own_ms, timings)
             said.update(said.text, is_done=True)
+            await asyncio.sleep(0)  # the answer first
+            if timings.prompt_tokens:
+                self._sources.learn(_n_tokens(window), timings.prompt_tokens)
         except EndpointError as error:
             self._pace.failed(error)  # the endpoint has told its state
         except Exception as error:  # noqa: BLE001  raised again where somebody waits for the answer
@@ -219,7 +225,6 @@ class Asking:
         """Takes several answers side by side; the first is `said`, the others are remembered beside it."""
         texts: list[str] = []
         async for raws in answer.candidates():
-            self.counts.tokens += 1
             texts = [postprocess.release(raw, window.held_back, said.line) for raw in raws]
             if all(postprocess.is_whole(t, question.snapshot, question.offset, question.trigger) for t in texts):
                 break

@@ -9,11 +9,10 @@ from dataclasses import dataclass
 class Counts:
     """Numbers since the server started.
 
-    `requests` went to the endpoint, `prefetches` of them ahead of the developer, who came to
-    `prefetches_reached`; `from_memory` were answered with
-    no wait, `adopted` by an answer that ran for an earlier place. `tokens` are all that arrived, `tokens_shown`
-    those of a text that was shown, `tokens_beyond` those that arrived behind the end of it. `displayed` counts only
-    editors that tell.
+    `requests` went to the endpoint, `prefetches` of them ahead of the developer, who came to `prefetches_reached`;
+    `from_memory` were answered with no wait, `adopted` by an answer that ran for an earlier place. `tokens` are all
+    that arrived while somebody typed, `tokens_shown` those of a text that was shown, `tokens_beyond` those that arrived
+    behind the end of it. `displayed` counts only editors that tell.
     """
 
     requests: int = 0

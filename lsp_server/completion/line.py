@@ -94,7 +94,7 @@ class Completer:
 
     def forget(self, uri: str) -> None:
         """Drops all that is known of a closed document."""
-        self._asking.close(uri)
+        self._asking.forget(uri)
         self._memory.forget(uri)
 
     def close(self) -> None:

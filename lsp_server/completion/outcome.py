@@ -44,6 +44,10 @@ class Outcomes:
         self._shown[uri] = shown
         return [one.key for one in shown]
 
+    def forget(self, uri: str) -> None:
+        """A document was closed."""
+        self._shown.pop(uri, None)
+
     def edited(self, uri: str, edit: Edit) -> None:
         """One change of a document: an acceptance, typing through what is shown, or the end of it."""
         kept = []

@@ -1,8 +1,4 @@
-"""A child process that is sent messages and sends some back: owns its start, its restarts and the frames of both ends.
-
-A frame is a length and a pickle: both ends are the same program, and pickle carries raw bytes and our frozen types as
-they are. What the messages say is not known here.
-"""
+"""A child process that is sent messages and sends some back: owns its start and its restarts, not what is said."""
 
 from __future__ import annotations
 
@@ -10,18 +6,15 @@ import asyncio
 import contextlib
 import logging
 import pickle
-import struct
-import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import IO, Any
+from collections.abc import Callable
+from typing import Any
+
+from context.pipes import LENGTH, ROOT, command, entry, frame
 
 _MAX_UNSENT_BYTES = 8_000_000
 _MAX_STARTS_PER_MINUTE = 3
-_LENGTH = struct.Struct(">I")
-_ROOT = str(Path(__file__).resolve().parents[2])
 
 log = logging.getLogger(__name__)
 
@@ -107,39 +100,17 @@ class Child:
 
     async def _spawn(self) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
-            *command(self._module),
+            *command(entry(self._module)),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.DEVNULL,  # a traceback could hold text of the user's
-            cwd=_ROOT,
+            cwd=ROOT,
         )
 
     async def _read(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
-                (length,) = _LENGTH.unpack(await process.stdout.readexactly(_LENGTH.size))
+                (length,) = LENGTH.unpack(await process.stdout.readexactly(LENGTH.size))
                 body = await process.stdout.readexactly(length)
                 self._on_message(pickle.loads(body))  # noqa: S301  our own child wrote it
-
-
-def command(module: str) -> list[str]:
-    """Starts `module.main` on this process's own import path, whatever lies in the current folder."""
-    path = [entry for entry in sys.path if entry]
-    start = f"import sys; sys.path[:] = sys.argv[1:]; from {module} import main; main()"
-    return [sys.executable, "-I", "-c", start, *path, *([] if _ROOT in path else [_ROOT])]
-
-
-def frame(message: object) -> bytes:
-    """A message as it goes over a pipe."""
-    body = pickle.dumps(message, protocol=pickle.HIGHEST_PROTOCOL)
-    return _LENGTH.pack(len(body)) + body
-
-
-def messages(stream: IO[bytes]) -> Iterator[tuple[Any, ...]]:
-    """The messages of a pipe until it ends, for those who may wait."""
-    while len(head := stream.read(_LENGTH.size)) == _LENGTH.size:
-        (length,) = _LENGTH.unpack(head)
-        if len(body := stream.read(length)) < length:
-            return
-        yield pickle.loads(body)  # noqa: S301  the other end is this same program

@@ -12,7 +12,6 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from context.codegraph.current import follow
-from context.codegraph.extract import extract
 from context.codegraph.facts import FileFacts
 from context.codegraph.files import is_home
 from context.codegraph.graph import Graph
@@ -26,14 +25,11 @@ from context.recent import Recent
 from context.retrieval import Place, Retrieval
 from context.secrets import is_refused
 from context.steady import steady
-from context.window import Snippet
+from context.window import Budget, Snippet, room_for_snippets, shown_lines
 from lsp_server.workspace.messages import Scope
 
-SNIPPET_SHARE = 0.45
-"""Of a prompt's tokens."""
-
 # More is found than is shown, so that what is shown need not go as soon as it is among the best no more.
-_FOUND_ROOM = 4.0
+_FOUND_ROOM = 2.0
 _NOWHERE = Path(os.devnull) / "no index"
 
 
@@ -58,15 +54,16 @@ class Index:
         return folder, path[len(folder.rstrip(os.sep)) + 1 :].replace(os.sep, "/")
 
     def find(
-        self, folder: str, snapshot: Snapshot, offset: int, facts: FileFacts | None, room: float
+        self, folder: str, snapshot: Snapshot, offset: int, facts: FileFacts | None, budget: Budget
     ) -> tuple[Snippet, ...]:
         """Snippets for a place, whose document had those `facts` some edits ago, or as stored if None is given."""
         view = self._views.get(folder) or self._outside()
         view.recent.visited(snapshot.path)
-        facts = follow(facts, snapshot.text) if facts else view.facts(snapshot)
+        facts = follow(facts, snapshot.text) if facts else view.graph.facts(snapshot)
         visits = tuple(path for path in view.recent.visits() if path != snapshot.path)
-        place = Place(snapshot, offset, facts, room * _FOUND_ROOM, view.recent.regions(), visits)
-        found = steady(view.last.get(snapshot.path, ()), view.retrieval.find(place), room * SNIPPET_SHARE)
+        room, shown = room_for_snippets(snapshot.text, budget), shown_lines(snapshot, offset, budget)
+        place = Place(snapshot, offset, facts, room * _FOUND_ROOM, view.recent.regions(), visits, shown)
+        found = steady(view.last.get(snapshot.path, ()), view.retrieval.find(place), room)
         view.last = {snapshot.path: found}
         return tuple(_with_lf(snippet) for snippet in found)
 
@@ -87,10 +84,10 @@ class Index:
         if root := self._roots.get(folder):
             root.reader.overlay.drop(path)
 
-    def forget(self) -> None:
-        """A store has changed, or what is open over it."""
+    def forget(self, path: str | None = None) -> None:
+        """A store has changed, or what is open over it: that of one path in its folder, or all."""
         for view in self._views.values():
-            view.graph.forget()
+            view.graph.forget(None if path is None else [path])
 
     def renew(self, folder: str, resolver: Resolver) -> None:
         """Other files are there, or other build files: how imports are resolved is made anew elsewhere."""
@@ -147,14 +144,6 @@ class _View:
         self.retrieval = Retrieval(self.graph)
         self.recent = Recent()
         self.last: dict[str, tuple[Snippet, ...]] = {}
-
-    def facts(self, snapshot: Snapshot) -> FileFacts:
-        """What is stored of the document's file, as far as it still holds; else its text is analysed."""
-        file = self.graph.file(self.graph.roots[0], snapshot.path)
-        if not file.symbols and not file.imports:
-            return extract(snapshot.path, snapshot.language, snapshot.text.encode())
-        stored = FileFacts(snapshot.path, snapshot.language, 0, tuple(file.symbols), tuple(file.imports))
-        return follow(stored, snapshot.text)
 
 
 def _with_lf(snippet: Snippet) -> Snippet:

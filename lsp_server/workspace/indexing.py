@@ -10,7 +10,6 @@ import contextlib
 import logging
 import os
 import queue
-import subprocess
 import sys
 import threading
 import time
@@ -22,7 +21,8 @@ from context.codegraph.files import is_home, is_left_out, language_of
 from context.codegraph.indexer import Indexer
 from context.codegraph.projects import is_build_file
 from context.codegraph.store_file import StoreError
-from lsp_server.workspace.child import command, frame, messages
+from context.pipes import end, entry, messages, send, start
+from lsp_server.whence import where
 from lsp_server.workspace.messages import Event, Progress, Trouble
 
 POLL_S = 30.0
@@ -145,22 +145,12 @@ class Indexing:
         except StoreError as error:
             self._tell(Trouble(folder, error.kind))
         except Exception as error:  # noqa: BLE001  a file that brings out a bug must not end all further indexing
-            self._tell(Trouble(folder, place_of(error)))
+            self._tell(Trouble(folder, where(error)))
 
     def _tell(self, trouble: Trouble) -> None:
         if trouble not in self._told:
             self._told.add(trouble)
             self._on_event(trouble)
-
-
-def place_of(error: BaseException) -> str:
-    """The kind of an error and where in our own program it came from; its message may hold a file's text."""
-    trace = error.__traceback__
-    while trace is not None and trace.tb_next is not None:
-        trace = trace.tb_next
-    if trace is None:
-        return type(error).__name__
-    return f"{type(error).__name__} in {os.path.basename(trace.tb_frame.f_code.co_filename)}:{trace.tb_lineno}"
 
 
 def _head(folder: str) -> object:
@@ -173,23 +163,14 @@ def _head(folder: str) -> object:
 
 
 def _told_by_process(folder: str, refused: tuple[str, ...]) -> Iterator[tuple[Any, ...]]:
-    process = subprocess.Popen(  # noqa: S603  this very interpreter
-        command(__name__),
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,  # a traceback could hold text of the user's
-        creationflags=getattr(subprocess, "BELOW_NORMAL_PRIORITY_CLASS", 0),
-    )
+    process = start(entry(__name__))
     assert process.stdin is not None
     assert process.stdout is not None
     try:
-        process.stdin.write(frame((folder, refused)))
-        process.stdin.flush()
+        send(process.stdin, (folder, refused))
         yield from messages(process.stdout)
     finally:
-        process.kill()
-        with process:  # closes the pipes and waits
-            pass
+        end(process)
 
 
 # The process.
@@ -206,8 +187,7 @@ def main() -> None:
     threading.Thread(target=lambda: (list(said), os._exit(0)), daemon=True).start()
 
     def tell(*message: object) -> None:
-        replies.write(frame(message))
-        replies.flush()
+        send(replies, message)
 
     try:
         update = Indexer(folder, refused=refused).update(on_progress=lambda progress: tell("progress", *progress))
@@ -215,4 +195,4 @@ def main() -> None:
     except StoreError as error:
         tell("failed", error.kind)
     except Exception as error:  # noqa: BLE001  told by its place alone
-        tell("failed", place_of(error))
+        tell("failed", where(error))

@@ -21,9 +21,11 @@ from context.codegraph.facts import FileFacts
 from context.document import Edit, Snapshot
 from context.languages import find
 from context.outline import IncrementalTree
-from lsp_server.workspace.child import frame, messages
+from context.pipes import messages, send
+from context.window import Budget
+from lsp_server.whence import where
 from lsp_server.workspace.index import Index
-from lsp_server.workspace.indexing import Indexing, place_of
+from lsp_server.workspace.indexing import Indexing
 from lsp_server.workspace.messages import Event, Scope, Trouble
 
 _QUIET_S = 0.2
@@ -55,8 +57,8 @@ class Desk:
         self._post = post
         self._documents: dict[str, _Document] = {}
         self._unparsed: dict[str, None] = {}
-        self._wanted: tuple[str, int, float] | None = None
-        self._place: tuple[str, int, float] | None = None
+        self._wanted: tuple[str, int, Budget] | None = None
+        self._place: tuple[str, int, Budget] | None = None
         self._index: Index | None = None
         self._indexing = Indexing(self._changed, lambda event: post(("event", event)))
 
@@ -97,11 +99,11 @@ class Desk:
         document = self._documents.get(wanted[0]) if wanted else None
         if wanted is None or document is None or index is None or not index.scope.is_enabled:
             return
-        uri, offset, room = wanted
+        uri, offset, budget = wanted
         started = time.perf_counter()
         text = document.text()
         snapshot = Snapshot(uri, document.path, document.language, document.revision, text)
-        snippets = index.find(document.folder, snapshot, min(offset, len(text)), document.facts, room)
+        snippets = index.find(document.folder, snapshot, min(offset, len(text)), document.facts, budget)
         self._reply("snippets", uri, document.revision, snippets, (time.perf_counter() - started) * 1_000)
         if document.folder in index.folders and not index.scope.is_watched:
             self._indexing.poll(document.folder)
@@ -119,7 +121,7 @@ class Desk:
             document.facts = facts
             self._index.show(document.folder, facts, document.text())
             if is_new:
-                self._index.forget()
+                self._index.forget(document.path)
                 if self._place is not None and self._place[0] != uri:
                     self._wanted = self._wanted or self._place
 
@@ -155,7 +157,7 @@ class Desk:
         self._unparsed.pop(uri, None)
         if document and self._index:
             self._index.hide(document.folder, document.path)
-            self._index.forget()
+            self._index.forget(document.path)
             self._wanted = self._wanted or self._place
 
     def _touch(self, uri: str) -> None:
@@ -202,8 +204,7 @@ def main() -> None:
         os.nice(_NICE)
 
     def reply(*message: object) -> None:
-        replies.write(frame(message))
-        replies.flush()
+        send(replies, message)
 
     inbox: queue.Queue[tuple[Any, ...]] = queue.Queue()
     desk = Desk(reply, inbox.put)
@@ -227,7 +228,7 @@ def _guarded(work: Callable[[], None], reply: Callable[..., None]) -> None:
     try:
         work()
     except Exception as error:  # noqa: BLE001  told by its place alone
-        event: Event = Trouble("", place_of(error))
+        event: Event = Trouble("", where(error))
         reply("event", event)
 
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from context.document import Snapshot
 from context.outline import Outline
-from context.window import Snippet
+from context.window import Budget, Snippet
 from lsp_server.workspace.child import Child
 from lsp_server.workspace.messages import Event, Scope
 from lsp_server.workspace.outlines import Change, Outlines
@@ -26,9 +26,9 @@ _MAX_MOVES = 500
 
 
 class Room(NamedTuple):
-    """The prompt's estimated tokens; `is_steady` where a prompt that changes costs more than a better one gains."""
+    """What a prompt may cost; `is_steady` where a prompt that changes costs more than a better one gains."""
 
-    tokens: float = 2_048.0
+    budget: Budget = Budget(2_048)
     is_steady: bool = False
 
 
@@ -141,7 +141,7 @@ class Workspace:
     def _look(self, uri: str, offset: int, line_start: int) -> None:
         self._looked = uri, offset, line_start
         if self._scope.is_enabled and uri in self._outlines:
-            self._child.send("look", uri, offset, self._room().tokens)
+            self._child.send("look", uri, offset, self._room().budget)
 
     def _rested(self) -> None:
         """The timer's end; it runs on while somebody types."""
