@@ -68,7 +68,7 @@ def test_a_symbol_is_explained_in_its_line_with_its_definition() -> None:
         (CODE.replace("a + b", "a +<|> b"), "`add`", "```python\ndef add(a, b):\n    return a + b\n```"),
         ("<|>x = 1\n", "the lines around the cursor", "```python\nx = 1\n"),
         ("x = 1\r\ny<|> = 2\r\n", "the lines around the cursor", "```python\nx = 1\ny = 2\n"),
-        ("名前 = '漢字'\n<|>名前<|> += '😀'\n", "the selection", "```python\n名前\n```"),
+        ("名前 = '漢字'\n<|>名前 += '😀'<|>\n", "the selection", "```python\n名前 += '😀'\n```"),
         (CODE.replace("add(x, x)", "<|>add(x, x)<|>"), "the selection", "The part to explain:\n\n```python\nadd(x, x)"),
     ],
     ids=["selection", "function", "lines", "crlf", "cjk", "a part of a function"],
@@ -80,6 +80,22 @@ def test_what_is_explained(marked: str, title: str, shown: str) -> None:
     assert shown in prompt
     assert "`a.py`" in prompt
     assert about.notice == ""
+
+
+@pytest.mark.parametrize("marked", ["名前 = 1\nx = <|>名前<|> + 1\n", CODE.replace("y = add(", "y = <|>add<|>(")])
+def test_a_selected_name_is_explained_as_a_name(marked: str) -> None:
+    about, prompt = check_subject(marked)
+    name = marked.split(CURSOR)[1]
+    assert about is not None
+    assert about.title == f"`{name}`"
+    assert f"Explain `{name}` in this line" in prompt
+
+
+def test_guidelines_give_way_to_the_code_in_a_small_context() -> None:
+    rules = "Write plainly. " * 100
+    for marked in (CODE + CURSOR, CODE.replace("y = add(", "y = <|>add<|>(")):
+        assert "Write plainly." in check_subject(marked, room_chars=6_000, rules=rules)[1]
+        assert "Write plainly." not in check_subject(marked, room_chars=4_000, rules=rules)[1]
 
 
 def test_without_a_grammar_the_lines_around_are_explained() -> None:

@@ -153,7 +153,7 @@ class Explainer:
         if self._newest is not None and not self._newest.done():
             self._newest.cancel()
         definition = prompts.defined(defined.path, _definition_text(defined), defined.language) if defined else ""
-        section = prompts.guidelines_section(guidelines)
+        section = prompts.guidelines_section(subject.fitting(guidelines, self._tiers.room_chars()))
         _, name, line, code = key
 
         async def write() -> list[Message]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 N_LINES_AROUND = 20
 """Where no grammar tells where a function begins and ends."""
 
+_NAME = re.compile(r"[^\W\d]\w*")
 _MAX_TITLE_CHARS = 60
 _MIN_CODE_CHARS = 400
 _RESERVED_CHARS = 1_200
@@ -46,12 +48,15 @@ class Place:
 def of_stretch(place: Place, room_chars: int, guidelines: str = "", knowledge: str = "") -> Subject | None:
     """A selection; an empty one stands for the function around it, or the lines. None where there is no code.
 
-    `knowledge` is a section of the prompt, left out where the code would have too little room beside it.
+    A selected name is explained in its line. `knowledge` is a section of the prompt; it and the guidelines are left
+    out where the code would have too little room beside them.
     """
-    knowledge = _fitting(knowledge, room_chars)
+    knowledge, guidelines = fitting(knowledge, room_chars), fitting(guidelines, room_chars)
     room_chars -= len(knowledge)
     snapshot, start, end, outline = place.snapshot, place.start, place.end, place.outline
     title = "the selection"
+    if _NAME.fullmatch(snapshot.text, start, end):
+        return _of_name(place, _room(room_chars, guidelines), guidelines, knowledge)
     if not snapshot.text[start:end].strip():
         start, end, title = around(snapshot, start, outline, _room(room_chars, guidelines))
     code = snapshot.text[start:end]
@@ -75,7 +80,7 @@ def of_finding(
     place: Place, finding: prompts.Finding, room_chars: int, guidelines: str = "", knowledge: str = ""
 ) -> Subject:
     """What a tool reports at the place's beginning, in the function around it."""
-    knowledge = _fitting(knowledge, room_chars)
+    knowledge, guidelines = fitting(knowledge, room_chars), fitting(guidelines, room_chars)
     room_chars -= len(knowledge)
     snapshot, start = place.snapshot, place.start
     room = _room(room_chars, guidelines)
@@ -91,6 +96,21 @@ def of_finding(
     )
     title = prompts.inline(finding.message, _MAX_TITLE_CHARS) or finding.code or "the report"
     return Subject(title, snapshot.line_start(start), snapshot.line_end(start), messages)
+
+
+def _of_name(place: Place, room_chars: int, guidelines: str, knowledge: str) -> Subject:
+    snapshot, start, end = place.snapshot, place.start, place.end
+    first, last, _ = around(snapshot, start, place.outline, room_chars)
+    name = snapshot.text[start:end]
+    messages = prompts.explain_symbol(
+        name,
+        snapshot.text[snapshot.line_start(start) : snapshot.line_end(start)].strip(),
+        _plain_breaks(snapshot.text[first:last]),
+        snapshot.language,
+        knowledge=knowledge,
+        guidelines=prompts.guidelines_section(guidelines),
+    )
+    return Subject(f"`{prompts.inline(name, _MAX_TITLE_CHARS)}`", start, end, messages)
 
 
 def around(snapshot: Snapshot, offset: int, outline: Outline | None, max_chars: int) -> tuple[int, int, str]:
@@ -131,9 +151,9 @@ def _shown(code: str, max_chars: int) -> tuple[str, str]:
     return shown, f"Only the first {n_shown - 1} of {n_all} lines fit into the model's context."
 
 
-def _fitting(knowledge: str, room_chars: int) -> str:
-    """The knowledge where it takes no more than a third of the room."""
-    return knowledge if len(knowledge) <= room_chars // 3 else ""
+def fitting(text: str, room_chars: int) -> str:
+    """What goes with the code, where it takes no more than a third of the room: else it would be what is explained."""
+    return text if len(text) <= room_chars // 3 else ""
 
 
 def _room(room_chars: int, guidelines: str) -> int:
