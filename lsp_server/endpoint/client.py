@@ -128,7 +128,7 @@ class Endpoint:
         """The text at the window's cursor, by fill-in-the-middle or by chat; raises EndpointError.
 
         At most four stop strings reach the endpoint, the caller's first. Several answers, to be read by
-        `candidates`, differ by chance; an endpoint that refuses to give several is asked for one.
+        `candidates`, differ by chance; an endpoint that refuses so many is asked for fewer.
         """
 
         async def ask(served: _Served) -> tuple[_Events, Cut | None]:
@@ -218,6 +218,8 @@ class Endpoint:
             except EndpointError as error:
                 if not (may_refuse and error.kind == "bad_answer"):
                     self._fail(error)
+                elif is_trial:
+                    self._backoff.given_up()
                 raise
             except asyncio.CancelledError:
                 if is_trial:

@@ -41,7 +41,9 @@ class Spares(httpcore2.AsyncNetworkBackend):
         spare = self._spares.get((host, port))
         if spare is None or (spare.done() and not _is_usable(spare)):
             self._drop((host, port))
-            self._spares[host, port] = asyncio.create_task(self._open(host, port, tls))
+            spare = self._spares[host, port] = asyncio.create_task(self._open(host, port, tls))
+            # One that failed is no news: whoever needs a connection opens one and is told.
+            spare.add_done_callback(lambda task: task.cancelled() or task.exception())
 
     async def connect_tcp(
         self,

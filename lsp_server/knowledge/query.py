@@ -10,11 +10,11 @@ import re
 from context import Snapshot
 from context.nearby import look_nearby
 from context.secrets import Redactor
+from context.secrets.redact import MARK
 
 MAX_NAMES = 10
 _NEAR_CHARS = 3_000
 _MAX_NAME_CHARS = 60
-_MARK = "REDACTED_"
 _NAME = re.compile(r"[^\W\d]\w{2,}")
 _COMPOUND = re.compile(r"[^\W_]_+[^\W_]|[a-z\d][A-Z]")
 # Words of many languages that no knowledge base is asked about.
@@ -57,7 +57,7 @@ def names_of(snapshot: Snapshot, start: int, end: int, redactor: Redactor, quest
 
 
 def _tells(word: str) -> bool:
-    return word not in _COMMON and len(word) <= _MAX_NAME_CHARS and _MARK not in word
+    return word not in _COMMON and len(word) <= _MAX_NAME_CHARS and MARK not in word
 
 
 def _best(weights: dict[str, float]) -> tuple[str, ...]:
