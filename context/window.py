@@ -25,8 +25,6 @@ SNAP_LINES = 64
 _TOKENS_PER_SNAP = 24
 _SUFFIX_SHARE = 0.25
 _SNIPPET_STEPS = 4
-_CHARS_PER_LINE = 36
-_REACH_CHARS = 40_000
 _HEAD_SHARE = 0.15
 SNIPPET_SHARE = 0.55
 """Of a prompt's tokens, where the document alone would fill it."""
@@ -181,12 +179,12 @@ def _chosen(snapshot: Snapshot, frame: _Frame, snippets: Sequence[Snippet]) -> t
     """The snippets that fit: those of the snapshot itself as spans of its text, the others joined."""
     own: list[Span] = []
     others: list[Snippet] = []
-    left = frame.n_snippets
+    left, spans = frame.n_snippets, _own_spans(snapshot, snippets)
     for snippet in snippets:
         cost = n_lines_tokens(snippet.text)
         if snippet.path == snapshot.path:
-            span = _own_span(snapshot.text, snippet, frame) if cost <= left else None
-            if span is not None:
+            span = spans.get((snippet.line, snippet.text))
+            if span is not None and cost <= left and (span.end <= frame.start or span.start >= frame.end):
                 own.append(span)
                 left -= cost
             continue
@@ -198,25 +196,26 @@ def _chosen(snapshot: Snapshot, frame: _Frame, snippets: Sequence[Snippet]) -> t
     return own, _joined(others)
 
 
-def _own_span(text: str, snippet: Snippet, shown: _Frame) -> Span | None:
-    """Where the snippet's lines stand in the text; None if they are shown anyway or are not there.
+def _own_spans(snapshot: Snapshot, snippets: Iterable[Snippet]) -> dict[tuple[int, str], Span]:
+    """Where those snippets that are lines of the snapshot stand in it, by line and text.
 
-    They are looked for by what they say, near where their number lets expect them: to know where every line begins
-    would cost more than all the rest.
+    They are looked for by what they say, each behind the one before it: numbering every line would cost more than
+    all the rest.
     """
-    is_crlf = "\r\n" in text[: 4 * _BLANK_CHARS]
-    lines = snippet.text.replace("\n", "\r\n") if is_crlf else snippet.text
-    if text.startswith(lines):
-        start = 0
-    else:
-        guess = min(snippet.line * _CHARS_PER_LINE, len(text))
-        sought = f"\n{lines}"
-        near = text.find(sought, max(0, guess - _REACH_CHARS), guess + _REACH_CHARS)
-        start = (near if near >= 0 else text.find(sought)) + 1
-        if not start:
-            return None
-    span = Span(start, start + len(lines))
-    return span if span.end <= shown.start or span.start >= shown.end else None
+    text, at = snapshot.text, 0
+    own = sorted({(one.line, one.text) for one in snippets if one.path == snapshot.path})
+    is_crlf = bool(own) and "\r\n" in text[: 4 * _BLANK_CHARS]
+    spans = {}
+    for key in own:
+        lines = key[1].replace("\n", "\r\n") if is_crlf else key[1]
+        if text.startswith(lines):
+            spans[key] = Span(0, len(lines))
+            continue
+        found = text.find(f"\n{lines}", max(0, at - 1)) + 1 or text.find(f"\n{lines}") + 1
+        if found:
+            at = found + len(lines)
+            spans[key] = Span(found, at)
+    return spans
 
 
 def _joined(snippets: Iterable[Snippet]) -> tuple[Snippet, ...]:
