@@ -33,7 +33,7 @@ from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.embedded import EmbeddedEngine
 from lsp_server.endpoint.guard import open_client
 from lsp_server.endpoint.status import EndpointError
-from lsp_server.settings import ChatSettings, Settings, TierSettings
+from lsp_server.options import ChatSettings, Settings, TierSettings
 from lsp_server.text_buffer import TextBuffer
 
 

@@ -31,7 +31,7 @@ from lsp_server.endpoint.address import fixed
 from lsp_server.endpoint.client import Endpoint, Timings
 from lsp_server.endpoint.embedded import EmbeddedEngine
 from lsp_server.endpoint.guard import open_client
-from lsp_server.settings import Settings, TierSettings
+from lsp_server.options import Settings, TierSettings
 
 PLAIN_SUFFIX_SHARE = 0.35
 MODULES = ("argparse", "ast", "calendar", "configparser", "csv", "difflib", "fractions", "ftplib", "gettext", "heapq",

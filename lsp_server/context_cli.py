@@ -22,7 +22,8 @@ from context.languages import find
 from context.outline import IncrementalTree
 from context.secrets import is_refused
 from lsp_server.completion.counts import Counts
-from lsp_server.settings import Settings, load
+from lsp_server.options import Settings
+from lsp_server.settings import load
 from lsp_server.shown_context import Shown, show
 from lsp_server.try_out import TryError, read_place
 from lsp_server.workspace.index import Index

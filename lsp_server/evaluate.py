@@ -14,7 +14,7 @@ from context import Snapshot
 from context.syntax import look
 from lsp_server.completion.postprocess import refine, release
 from lsp_server.completion.trigger import Trigger, decide
-from lsp_server.settings import CompletionSettings
+from lsp_server.options import CompletionSettings
 
 if TYPE_CHECKING:
     from lsp_server.evaluate_context import ContextCases

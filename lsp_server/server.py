@@ -28,7 +28,8 @@ from lsp_server.completion.outcome import Outcomes
 from lsp_server.documents import Documents, NotOpenError
 from lsp_server.endpoint.status import Status
 from lsp_server.folders import Folders, folder_of
-from lsp_server.settings import Problem, Settings, load, merged
+from lsp_server.options import Settings
+from lsp_server.settings import Problem, load, merged
 from lsp_server.text_buffer import Change
 from lsp_server.transport import Protocol
 from lsp_server.whence import where

@@ -28,8 +28,8 @@ from lsp_server.endpoint.embedded import EmbeddedEngine
 from lsp_server.endpoint.guard import open_client
 from lsp_server.endpoint.status import Status
 from lsp_server.knowledge import Knowledge
+from lsp_server.options import Settings, TierSettings
 from lsp_server.provider_settings import Feature
-from lsp_server.settings import Settings, TierSettings
 
 KNOWLEDGE_SHARE = 0.15
 """Of a completion's prompt, for what providers know: less than the code that belongs to the cursor."""

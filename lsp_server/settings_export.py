@@ -9,7 +9,8 @@ from collections.abc import Callable
 from textwrap import wrap
 from typing import Any
 
-from lsp_server.settings import ENVIRONMENT_PREFIX, Option, Settings, options
+from lsp_server.options import Settings
+from lsp_server.settings import ENVIRONMENT_PREFIX, Option, options
 
 # Sections a repository's own editor settings may change; everything else redirects, costs or protects something.
 _WORKSPACE_SECTIONS = frozenset({"completion"})

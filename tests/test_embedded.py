@@ -25,7 +25,7 @@ from lsp_server.endpoint.address import Address
 from lsp_server.endpoint.embedded import EmbeddedEngine
 from lsp_server.endpoint.models import ModelFile
 from lsp_server.endpoint.status import EndpointError, Status
-from lsp_server.settings import EmbeddedSettings
+from lsp_server.options import EmbeddedSettings
 
 SECRET = "xyzzy_plugh_secret"
 ASK_AND_HOLD = """

@@ -23,7 +23,7 @@ from lsp_server.endpoint.backoff import MAX_DELAY_S, Backoff
 from lsp_server.endpoint.chat import Unfenced
 from lsp_server.endpoint.client import Answer, Capabilities, Endpoint
 from lsp_server.endpoint.guard import open_client
-from lsp_server.settings import EndpointSettings, TierSettings
+from lsp_server.options import EndpointSettings, TierSettings
 
 SECRET = "zebra_crossing"
 WINDOW = ContextWindow("a.py", "python", f"def {SECRET}(a, b):\n    return", "\n")

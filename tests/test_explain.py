@@ -22,7 +22,7 @@ from lsp_server.assist.tier import Tiers
 from lsp_server.endpoint.address import fixed
 from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.guard import open_client
-from lsp_server.settings import ChatSettings, EndpointSettings, TierSettings
+from lsp_server.options import ChatSettings, EndpointSettings, TierSettings
 
 CODE = "# Adds.\ndef add(a, b):\n    return a + b\n\n\ndef twice(x):\n    y = a<|>dd(x, x)\n    return y\n"
 DEFINITION = "```python\ndef add(a, b):\n```\n\nAdds.\n\n[a.py:2](file:///work/a.py#L2)"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from context.window import ContextWindow, Snippet
 from lsp_server.endpoint import fim
-from lsp_server.settings import FimFormatName
+from lsp_server.options import FimFormatName
 
 SNIPPETS = (Snippet("lib/one.py", "ONE"), Snippet("two.py", "TWO"))
 

@@ -15,7 +15,7 @@ from scripted_endpoint import Reply, ScriptedEndpoint
 
 from lsp_server.endpoint import EndpointError
 from lsp_server.endpoint.guard import GuardedClient, is_allowed, open_client
-from lsp_server.settings import EndpointSettings
+from lsp_server.options import EndpointSettings
 
 
 async def check_reached(url: str, *answers: list[str], settings: EndpointSettings | None = None) -> httpx2.Response:

@@ -21,7 +21,8 @@ from context.secrets import Redactor
 from lsp_server.knowledge import Knowledge
 from lsp_server.knowledge import connection as connection_module
 from lsp_server.knowledge.query import MAX_NAMES, names_near, names_of
-from lsp_server.settings import Settings, load
+from lsp_server.options import Settings
+from lsp_server.settings import load
 
 SERVER = str(Path(__file__).with_name("mcp_server.py"))
 CODE = "def post(ledger_entry):\n    return ledger_entry.amount\n"

@@ -20,7 +20,7 @@ from lsp_server.endpoint.address import fixed
 from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.guard import open_client
 from lsp_server.endpoint.probe import Flavour
-from lsp_server.settings import EndpointSettings, TierSettings
+from lsp_server.options import EndpointSettings, TierSettings
 
 ADD = "def add(a, b):\n    return<|>\n"
 HANGING = Reply((" a",), fault="hang in the middle")

@@ -16,7 +16,7 @@ import pytest
 
 from lsp_server.endpoint import models
 from lsp_server.endpoint.models import Model, ModelError, ModelFile, Wheel
-from lsp_server.settings import EmbeddedSettings
+from lsp_server.options import EmbeddedSettings
 
 GOOD = b"GGUF" + Random(1).randbytes(2_000_000)
 POOR = b"GGUF" + Random(2).randbytes(300_000)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lsp_server.settings import Settings, load, options
+from lsp_server.options import Settings
+from lsp_server.settings import load, options
 
 
 @pytest.fixture(autouse=True)

@@ -21,7 +21,7 @@ from lsp_server.endpoint.address import fixed
 from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.guard import open_client
 from lsp_server.endpoint.status import EndpointError
-from lsp_server.settings import ChatSettings, EndpointSettings, TierSettings
+from lsp_server.options import ChatSettings, EndpointSettings, TierSettings
 
 MESSAGES = conversation("Explain.", "add")
 TOOL = {"type": "function", "function": {"name": "search", "parameters": {"type": "object"}}}

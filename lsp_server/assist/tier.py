@@ -19,7 +19,7 @@ from lsp_server.assist.thoughts import Thoughts
 from lsp_server.endpoint.answer import Answer, ToolCall
 from lsp_server.endpoint.client import Endpoint, Message
 from lsp_server.endpoint.status import EndpointError
-from lsp_server.settings import ChatSettings, InstantChatSettings, ThinkingChatSettings
+from lsp_server.options import ChatSettings, InstantChatSettings, ThinkingChatSettings
 
 Tier = Literal["instant", "thinking"]
 CallTool = Callable[[str, Mapping[str, Any]], Awaitable[str]]

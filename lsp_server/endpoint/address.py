@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from lsp_server.endpoint.status import EndpointError
-from lsp_server.settings import TierSettings
+from lsp_server.options import TierSettings
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,7 @@ from lsp_server.endpoint.chat import Chat, Message, Unfenced, completion_message
 from lsp_server.endpoint.guard import GuardedClient
 from lsp_server.endpoint.probe import Capabilities, completion_body, prefill_tokens_per_s, probe, usage_options
 from lsp_server.endpoint.status import EndpointError, State, Status
-from lsp_server.settings import TierSettings
+from lsp_server.options import TierSettings
 
 __all__ = ["Answer", "Capabilities", "Endpoint", "Message", "Timings"]
 

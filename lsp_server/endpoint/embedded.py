@@ -18,7 +18,7 @@ from lsp_server.endpoint import engine_process, models
 from lsp_server.endpoint.address import Address
 from lsp_server.endpoint.engine_process import Running
 from lsp_server.endpoint.status import EndpointError, Status
-from lsp_server.settings import EmbeddedSettings
+from lsp_server.options import EmbeddedSettings
 
 _START_TIMEOUT_S = 60.0
 _POLL_S = 0.1

@@ -23,7 +23,8 @@ from rich.progress import (
 
 from lsp_server.endpoint import embedded, engine_process, models
 from lsp_server.endpoint.status import EndpointError
-from lsp_server.settings import EmbeddedSettings, load
+from lsp_server.options import EmbeddedSettings
+from lsp_server.settings import load
 
 
 def add_parser(subparsers: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from context.window import ContextWindow
-from lsp_server.settings import FimFormatName
+from lsp_server.options import FimFormatName
 
 MAX_STOPS = 4
 """OpenAI's API and new vLLM releases reject a request with more `stop` strings."""

@@ -27,7 +27,7 @@ import httpx2
 
 from lsp_server.endpoint.spare import Spares, Tls
 from lsp_server.endpoint.status import EndpointError
-from lsp_server.settings import EndpointSettings
+from lsp_server.options import EndpointSettings
 
 Lookup = Callable[[str, int], Awaitable[list[str]]]
 """The addresses of a host name, best first; raises OSError when there are none."""

@@ -30,7 +30,7 @@ from urllib.request import url2pathname
 import httpx2
 from platformdirs import user_cache_path
 
-from lsp_server.settings import EmbeddedSettings
+from lsp_server.options import EmbeddedSettings
 
 FETCH_COMMAND = "instant-lsp engine fetch"
 _CHUNK_BYTES = 1 << 18

@@ -17,7 +17,7 @@ from lsp_server.endpoint.address import Address
 from lsp_server.endpoint.answer import Deadlines, Timings, answering
 from lsp_server.endpoint.guard import GuardedClient
 from lsp_server.endpoint.status import EndpointError
-from lsp_server.settings import TierSettings
+from lsp_server.options import TierSettings
 
 Flavour = Literal["llama.cpp", "vllm", "other"]
 

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any
 from lsp_server import __version__
 from lsp_server.endpoint.guard import open_client
 from lsp_server.endpoint.status import EndpointError
+from lsp_server.options import EndpointSettings
 from lsp_server.provider_settings import ProviderSettings
-from lsp_server.settings import EndpointSettings
 
 if TYPE_CHECKING:
     from mcp import Client

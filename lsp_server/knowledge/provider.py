@@ -13,8 +13,8 @@ from lsp_server.assist.prompts import clipped
 from lsp_server.endpoint.backoff import Backoff
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.knowledge.connection import Connection, as_endpoint_error
+from lsp_server.options import EndpointSettings
 from lsp_server.provider_settings import ProviderSettings
-from lsp_server.settings import EndpointSettings
 
 if TYPE_CHECKING:
     from mcp import Client

@@ -23,8 +23,8 @@ from context.tokens import n_lines_tokens
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.knowledge.provider import Provider
 from lsp_server.knowledge.query import names_near, names_of
+from lsp_server.options import Settings
 from lsp_server.provider_settings import Feature
-from lsp_server.settings import Settings
 
 _MAX_DOCUMENTS = 64
 _SAME_SHARE = 0.5
