@@ -21,13 +21,13 @@ from pygls.lsp.server import LanguageServer
 
 from context.document import Snapshot
 from context.secrets import is_refused
-from lsp_server import __version__, code_actions, explaining, folders
-from lsp_server.completion import Completion, Superseded
+from lsp_server import __version__
 from lsp_server.completion.counts import Counts
 from lsp_server.completion.outcome import Outcomes
-from lsp_server.documents import Documents, NotOpenError
+from lsp_server.documents import Documents
 from lsp_server.endpoint.status import Status
-from lsp_server.folders import Folders, folder_of
+from lsp_server.features import code_actions, completions, explanations, folders
+from lsp_server.features.folders import Folders, folder_of
 from lsp_server.options import Settings
 from lsp_server.settings import Problem, load, merged
 from lsp_server.text_buffer import Change
@@ -40,9 +40,6 @@ if TYPE_CHECKING:
 
 STATUS = "instant/status"
 """Notification with the fields of Status; sent once per change."""
-
-MOVED = "instant/didMoveCursor"
-"""Notification of the editor with `textDocument` and `position`; one that does not send it is served all the same."""
 
 CONFIGURATION_DEADLINE_S = 5.0
 """An editor that answers later is served with the settings known by then."""
@@ -71,9 +68,7 @@ class InstantServer(LanguageServer):
         for method, options, handler in METHODS:
             self.feature(method, options)(handler)
         for command, run in COMMANDS:
-            self.command(command)(run)
-        for command, answer in ASSIST_COMMANDS:
-            self.command(command)(_taking_anything(answer))
+            self.command(command)(_taking_anything(run))
 
     @property
     def documents(self) -> Documents:
@@ -91,7 +86,7 @@ class InstantServer(LanguageServer):
         self._from_editor = params.initialization_options if isinstance(params.initialization_options, dict) else {}
         self.configure(self._from_editor)
         if self.settings.hover != "off":
-            self.feature(types.TEXT_DOCUMENT_HOVER)(explaining.hover)
+            self.feature(types.TEXT_DOCUMENT_HOVER)(explanations.hover)
 
     def configure(self, editor: dict[str, Any]) -> None:
         """Settings from all sources; wrong ones are told once and left out."""
@@ -240,64 +235,9 @@ async def did_change_configuration(ls: InstantServer, params: types.DidChangeCon
         await ls.start()
 
 
-async def inline_completion(
-    ls: InstantServer, params: types.InlineCompletionParams
-) -> types.InlineCompletionList | None:
-    """A newer request takes the place of this one (null); nothing to show is an empty list."""
-    snapshot, offset = ls.documents.at(params)
-    if not _completes(ls, snapshot):
-        return types.InlineCompletionList(items=[])
-    ls.at_cursor(snapshot, offset)
-    session = await ls.ready_session()
-    is_invoked = params.context.trigger_kind is types.InlineCompletionTriggerKind.Invoked
-    try:
-        completions = await session.completer.complete(snapshot, offset, is_invoked=is_invoked)
-    except Superseded:
-        return None
-    if not _is_current(ls, snapshot):
-        return None
-    keys = ls.outcomes.show(snapshot.uri, snapshot.text, completions)
-    return types.InlineCompletionList([_item(ls, snapshot, *pair) for pair in zip(completions, keys, strict=True)])
-
-
-def _item(ls: InstantServer, snapshot: Snapshot, completion: Completion, key: str) -> types.InlineCompletionItem:
-    """`filterText` is what the text in the range has to agree with while the developer types on."""
-    return types.InlineCompletionItem(
-        insert_text=completion.text,
-        filter_text=completion.text,
-        range=ls.documents.range_of(snapshot, completion.start, completion.end),
-        command=types.Command("Completion accepted", "instant.accepted", arguments=[key, len(completion.text)]),
-    )
-
-
-async def did_move_cursor(ls: InstantServer, params: Any) -> None:
-    """The cursor has come to rest at another place, without typing."""
-    try:
-        snapshot, offset = ls.documents.at(_place(params))
-    except NotOpenError:
-        return  # it was closed while the editor waited for the cursor to rest
-    if _completes(ls, snapshot):
-        ls.at_cursor(snapshot, offset)
-        session = await ls.ready_session()
-        session.completer.moved(snapshot, offset)
-
-
-def did_show_completion(ls: InstantServer, params: Any) -> None:
-    """The editor has drawn a completion."""
-    if _key(params) is not None:
-        ls.counts.displayed += 1
-
-
-def did_partially_accept_completion(ls: InstantServer, params: Any) -> None:
-    """The first `acceptedLength` characters were taken."""
-    key, n_chars = _key(params), getattr(params, "acceptedLength", None)
-    if key is not None and isinstance(n_chars, int):
-        ls.outcomes.accept(key, n_chars, is_whole=False)
-
-
 async def code_action(ls: InstantServer, params: types.CodeActionParams) -> list[types.CodeAction | types.Command]:
     """What is offered at a range, the fixes first; no model is asked."""
-    return [*await code_actions.code_action(ls, params), *explaining.actions(ls, params)]
+    return [*await code_actions.code_action(ls, params), *explanations.actions(ls, params)]
 
 
 async def shutdown(ls: InstantServer, _: None) -> None:
@@ -307,43 +247,10 @@ async def shutdown(ls: InstantServer, _: None) -> None:
     await ls.syntax.aclose()
 
 
-def accepted(ls: InstantServer, key: str, n_chars: int) -> None:
-    """The follow-up of an accepted completion, which carries all that is needed."""
-    ls.outcomes.accept(key, n_chars, is_whole=True)
-
-
-def current_status(ls: InstantServer) -> dict[str, Any]:
+async def current_status(ls: InstantServer, *_: Any) -> dict[str, Any]:
     """What the status item shows, with the times of the last completion."""
     times = ls.session.completer.last_times if ls.session is not None else None
     return {**asdict(ls.status), "times": asdict(times) if times else None, "counts": asdict(ls.counts)}
-
-
-def _key(params: Any) -> str | None:
-    """The key of the completion that a client's own notification is about; None where it has not kept it."""
-    command = getattr(getattr(params, "item", None), "command", None)
-    arguments = getattr(command, "arguments", None)
-    return str(arguments[0]) if isinstance(arguments, list) and arguments else None
-
-
-def _place(params: Any) -> types.TextDocumentPositionParams:
-    """The place in a notification of our own, whose parameters no schema has checked."""
-    return types.TextDocumentPositionParams(
-        types.TextDocumentIdentifier(str(params.textDocument.uri)),
-        types.Position(int(params.position.line), int(params.position.character)),
-    )
-
-
-def _completes(ls: InstantServer, snapshot: Snapshot) -> bool:
-    options = ls.settings.completion
-    return options.enabled and snapshot.language not in options.disabled_languages and not ls.is_refused(snapshot)
-
-
-def _is_current(ls: InstantServer, snapshot: Snapshot) -> bool:
-    """Whether the document is still open and as it was."""
-    try:
-        return ls.documents.snapshot(snapshot.uri) is snapshot
-    except NotOpenError:
-        return False
 
 
 def _sentence(problem: Problem) -> str:
@@ -352,7 +259,7 @@ def _sentence(problem: Problem) -> str:
 
 
 def _taking_anything(answer: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
-    """A command whose arguments are read by the command itself; pygls refuses what its annotations do not say."""
+    """A command that reads its arguments itself; pygls evaluates annotations, and refuses what they do not say."""
 
     async def command(ls: InstantServer, *arguments: Any) -> Any:
         return await answer(ls, *arguments)
@@ -360,16 +267,16 @@ def _taking_anything(answer: Callable[..., Coroutine[Any, Any, Any]]) -> Callabl
     return command
 
 
-ACTIONS = types.CodeActionOptions([types.CodeActionKind.QuickFix, explaining.KIND], resolve_provider=True)
+ACTIONS = types.CodeActionOptions([types.CodeActionKind.QuickFix, explanations.KIND], resolve_provider=True)
 
 METHODS: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
     (types.INITIALIZE, None, initialize),
     (types.INITIALIZED, None, initialized),
     (types.WORKSPACE_DID_CHANGE_CONFIGURATION, None, did_change_configuration),
-    (types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions(), inline_completion),
-    (MOVED, None, did_move_cursor),
-    ("textDocument/didShowCompletion", None, did_show_completion),
-    ("textDocument/didPartiallyAcceptCompletion", None, did_partially_accept_completion),
+    (types.TEXT_DOCUMENT_INLINE_COMPLETION, types.InlineCompletionOptions(), completions.inline_completion),
+    (completions.MOVED, None, completions.did_move_cursor),
+    (completions.SHOWN, None, completions.did_show_completion),
+    (completions.PARTLY_ACCEPTED, None, completions.did_partially_accept_completion),
     (types.TEXT_DOCUMENT_CODE_ACTION, ACTIONS, code_action),
     (types.CODE_ACTION_RESOLVE, None, code_actions.resolve_code_action),
     (types.TEXT_DOCUMENT_DID_SAVE, None, folders.did_save),
@@ -379,14 +286,11 @@ METHODS: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
 )
 """Every method of ours with the options it is advertised with; documents are kept by pygls' own handlers."""
 
-COMMANDS: tuple[tuple[str, Callable[..., Any]], ...] = (
-    ("instant.accepted", accepted),
+COMMANDS: tuple[tuple[str, Callable[..., Coroutine[Any, Any, Any]]], ...] = (
+    (completions.ACCEPTED, completions.accepted),
     ("instant.status", current_status),
     (folders.SHOW_CONTEXT, folders.show_context),
     (code_actions.FIX, code_actions.fix),
-)
-
-ASSIST_COMMANDS: tuple[tuple[str, Callable[..., Coroutine[Any, Any, Any]]], ...] = (
-    (explaining.EXPLAIN, explaining.explain),
-    (explaining.TOGGLE_THINKING, explaining.toggle_thinking),
+    (explanations.EXPLAIN, explanations.explain),
+    (explanations.TOGGLE_THINKING, explanations.toggle_thinking),
 )

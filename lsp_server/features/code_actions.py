@@ -20,12 +20,12 @@ from pygls.exceptions import JsonRpcException, JsonRpcInvalidParams
 from context import Edit, Snapshot
 from context.outline import Scope
 from context.secrets import is_refused
-from lsp_server import progress
 from lsp_server.assist.reports import MAX_REPORTS, FixRefusedError, Related, Report
 from lsp_server.assist.stretch import function_around
 from lsp_server.documents import NotOpenError
 from lsp_server.endpoint.status import EndpointError
-from lsp_server.explaining import REFUSED, outline_near
+from lsp_server.features import progress
+from lsp_server.features.explanations import REFUSED, outline_near
 
 if TYPE_CHECKING:
     from lsp_server.assist.fix import Fix
@@ -84,11 +84,8 @@ async def resolve_code_action(ls: InstantServer, action: types.CodeAction) -> ty
     return action
 
 
-async def fix(ls: Any, *arguments: Any) -> None:
-    """Makes the fix and has the client apply it, for one that cannot resolve actions.
-
-    The server's type is not named: pygls evaluates the annotations of commands.
-    """
+async def fix(ls: InstantServer, *arguments: Any) -> None:
+    """Makes the fix and has the client apply it, for one that cannot resolve actions."""
     snapshot, made = await _fix(ls, arguments[0] if arguments else None)
     edit = _workspace_edit(ls, snapshot, made)
     answer = await ls.workspace_apply_edit_async(types.ApplyWorkspaceEditParams(edit, label=_label(made)))

@@ -18,11 +18,11 @@ from pygls.exceptions import JsonRpcInvalidParams
 from context import Snapshot
 from context.outline import Outline
 from context.soundness import outline_of
-from lsp_server import progress
 from lsp_server.assist import prompts, subject
 from lsp_server.assist.definitions import Defined, in_document
 from lsp_server.documents import NotOpenError
 from lsp_server.endpoint.status import EndpointError
+from lsp_server.features import progress
 
 if TYPE_CHECKING:
     from lsp_server.assist.subject import Subject

@@ -157,11 +157,8 @@ def did_change_workspace_folders(ls: InstantServer, params: types.DidChangeWorks
     ls.syntax.configure(ls.folders.scope())
 
 
-async def show_context(ls: Any, uri: Any = None, position: Any = None) -> Any:
-    """The prompt and its parts as JSON, with the same as Markdown; None where there is no such place.
-
-    pygls reads a command's annotations when it runs, so they name nothing that is imported for type checkers alone.
-    """
+async def show_context(ls: InstantServer, uri: Any = None, position: Any = None, *_: Any) -> Any:
+    """The prompt and its parts as JSON, with the same as Markdown; None where there is no such place."""
     from lsp_server.shown_context import show  # noqa: PLC0415  only when somebody asks
 
     place = _place(ls, uri, position)
