@@ -79,6 +79,9 @@ class EndpointSettings(_Section):
     allowed_hosts: tuple[str, ...] = _option(
         (), "Host names that may be reached even when their address is public.", scope="user"
     )
+    allowed_http_hosts: tuple[str, ...] = _option(
+        (), "Hosts other than this machine that may be sent code over http://, without TLS.", scope="user"
+    )
     ca_file: str | None = _option(
         None, "PEM file with the company's certificate authority, in addition to the system's.", scope="user"
     )

@@ -13,8 +13,9 @@ import httpx2
 import pytest
 from scripted_endpoint import Reply, ScriptedEndpoint
 
-from lsp_server.endpoint import EndpointError
-from lsp_server.endpoint.guard import GuardedClient, is_allowed, open_client
+from lsp_server.endpoint import EndpointError, wire
+from lsp_server.endpoint.address import Address
+from lsp_server.endpoint.guard import GuardedClient, is_allowed, may_be_plain, open_client
 from lsp_server.options import EndpointSettings
 
 
@@ -99,7 +100,17 @@ def test_what_the_user_allows(address: str, host: str, expected: bool) -> None:
         "http://8.8.8.8/v1",
         "http://134744072/v1",
         "http://0x08080808/v1",
+        "http://0x8.8.8.8/v1",
+        "http://8.8.2056/v1",
+        "http://8.526344/v1",
+        "http://8\u30028\u30028\u30028/v1",
         "http://[::ffff:8.8.8.8]/v1",
+        "http://[::ffff:808:808]/v1",
+        "http://[0:0:0:0:0:ffff:0808:0808]/v1",
+        "http://[::8.8.8.8]/v1",
+        "http://[64:ff9b::8.8.8.8]/v1",
+        "http://[2002:808:808::1]/v1",
+        "http://[2606:4700::1111]/v1",
         "https://1.1.1.1/v1",
     ],
 )
@@ -107,16 +118,56 @@ async def test_spellings_of_public_addresses_are_refused(url: str) -> None:
     await check_refused(url)
 
 
-@pytest.mark.parametrize("url", ["http://169.254.169.254/latest", "http://0.0.0.0/v1", "http://[fe80::1]/v1"])
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest",
+        "http://2852039166/latest",
+        "http://0xa9fea9fe/latest",
+        "http://[::ffff:a9fe:a9fe]/latest",
+        "http://[fd00:ec2::254]/latest",
+        "http://0.0.0.0/v1",
+        "http://0/v1",
+        "http://[::]/v1",
+        "http://[fe80::1]/v1",
+        "http://[fe80::1%25lo]/v1",
+        "http://255.255.255.255/v1",
+    ],
+)
 async def test_reserved_addresses_are_refused_with_no_way_round(url: str) -> None:
     await check_refused(url, says="no option allows")
 
 
-@pytest.mark.parametrize("spelling", ["127.0.0.1", "localhost", "2130706433", "0x7f000001", "[::ffff:127.0.0.1]"])
+@pytest.mark.parametrize(
+    "spelling", ["127.0.0.1", "localhost", "2130706433", "0x7f000001", "127.1", "[::ffff:127.0.0.1]"]
+)
 async def test_spellings_of_loopback_are_reached(spelling: str) -> None:
     async with ScriptedEndpoint() as endpoint:
         answer = await check_reached(f"http://{spelling}:{endpoint.port}/health")
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "010.010.010.010",
+        "0251.0376.0251.0376",
+        "8.8.8.8.",
+        "\uff18.\uff18.\uff18.\uff18",
+        "8.8.8.8%00.corp",
+        "8.8.8.8@corp",
+    ],
+)
+async def test_what_is_no_spelling_of_an_address_reaches_nothing(host: str) -> None:
+    """Some would read the first as octal; here it is no address, and no name either."""
+
+    async def ask() -> None:
+        wire.check(Address(f"http://{host}/v1"))
+        await check_reached(f"http://{host}/v1")
+
+    with pytest.raises(EndpointError) as caught:
+        await ask()
+    assert caught.value.kind in ("refused", "unreachable")
 
 
 async def test_public_name_is_refused_with_name_and_address() -> None:
@@ -144,6 +195,55 @@ async def test_name_that_changes_its_answer_is_judged_by_the_address_connected_t
         await check_refused(url, ["93.184.216.34"], ["127.0.0.1"])
 
 
+@pytest.mark.parametrize("address", ["10.1.2.3", "192.168.0.9", "fd12::3", "::ffff:10.1.2.3"])
+async def test_code_leaves_this_machine_over_tls_alone(address: str) -> None:
+    await check_refused("http://gpu.corp/v1", [address], says=r"gpu\.corp .*https://.*endpoint\.allowed_http_hosts")
+
+
+async def test_a_host_may_be_named_that_is_reached_without_tls() -> None:
+    settings = EndpointSettings(allowed_http_hosts=("GPU.corp.",))
+    for host, address, expected in (("gpu.corp", "10.1.2.3", True), ("other.corp", "10.1.2.3", False)):
+        assert may_be_plain(ipaddress.ip_address(address), host, settings) is expected
+        assert is_allowed(ipaddress.ip_address("203.0.113.9"), host, settings) is False, "it opens nothing else"
+
+
+async def test_a_name_of_this_machine_and_of_another_reaches_this_one_without_tls() -> None:
+    async with ScriptedEndpoint() as endpoint:
+        answer = await check_reached(f"http://gpu.corp:{endpoint.port}/health", ["10.1.2.3", "127.0.0.1"])
+    assert answer.status_code == 200
+
+
+async def test_every_new_connection_is_judged_anew() -> None:
+    """The first answer was this machine; when the connection is lost, the name leads elsewhere."""
+    answers = [["127.0.0.1"], ["93.184.216.34"]]
+
+    async def lookup(host: str, port: int) -> list[str]:
+        return answers.pop(0)
+
+    async with ScriptedEndpoint() as endpoint, open_client(EndpointSettings(), lookup=lookup) as client:
+        url = f"http://rebind.example:{endpoint.port}/v1/models"
+        assert (await client.get(url)).status_code == 200
+        await endpoint.stop()
+        async with endpoint:
+            with pytest.raises(EndpointError, match=r"rebind\.example \(93\.184\.216\.34\)"):
+                await client.get(url)
+            assert endpoint.n_connections == 1
+
+
+async def test_a_connection_opened_ahead_is_judged_too() -> None:
+    answers = [["127.0.0.1"], ["93.184.216.34"], ["93.184.216.34"]]
+
+    async def lookup(host: str, port: int) -> list[str]:
+        return answers.pop(0)
+
+    async with ScriptedEndpoint() as endpoint, open_client(EndpointSettings(), lookup=lookup) as client:
+        url = f"http://rebind.example:{endpoint.port}/v1"
+        await leave_early(client, url, endpoint)
+        with pytest.raises(EndpointError, match="outside the private networks"):
+            await client.get(f"{url}/models")
+        assert endpoint.n_connections == 1
+
+
 async def test_host_header_keeps_the_name() -> None:
     async with ScriptedEndpoint(without=("/v1/anything",)) as endpoint:
         await check_reached(f"http://gpu.corp:{endpoint.port}/v1/anything", ["127.0.0.1"])
@@ -167,7 +267,7 @@ async def test_unknown_name_is_told_plainly() -> None:
     assert caught.value.kind == "unreachable"
 
 
-@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"])
+@pytest.mark.parametrize("variable", ["http_proxy", "HTTP_PROXY", "https_proxy", "ALL_PROXY", "all_proxy"])
 async def test_proxies_of_the_environment_are_not_used(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
     async with ScriptedEndpoint() as proxy, ScriptedEndpoint() as endpoint:
         monkeypatch.setenv(variable, f"http://127.0.0.1:{proxy.port}")

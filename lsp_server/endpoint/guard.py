@@ -3,7 +3,8 @@
 A host name is resolved here, every address it gives is judged, and the connection goes to the very
 address that was judged, so a name that changes its answer in between gains nothing. Allowed are
 loopback, private addresses (RFC 1918, fc00::/7), the user's `endpoint.allowed_networks`, and any
-public address of a host in `endpoint.allowed_hosts`. Proxies of the environment, redirects and
+public address of a host in `endpoint.allowed_hosts`. Whatever is not this machine is reached over
+TLS, unless its host stands in `endpoint.allowed_http_hosts`. Proxies of the environment, redirects and
 cookies are not honoured: each of them would let somebody else choose where a prompt goes.
 
 What goes wrong on the way leaves as EndpointError: `refused` by the rules above, `timeout` or
@@ -87,15 +88,19 @@ def open_client(settings: EndpointSettings, *, lookup: Lookup = resolve_name) ->
 
 def is_allowed(ip: _Ip, host: str, settings: EndpointSettings) -> bool:
     """Whether a connection to `ip`, which `host` resolved to, may be opened."""
-    if isinstance(ip, ipaddress.IPv6Address) and ip.ipv4_mapped is not None:
-        ip = ip.ipv4_mapped
+    ip = _unmapped(ip)
     if any(ip in network for network in _NEVER):
         return False
     if any(ip in network for network in _PRIVATE):
         return True
     if any(ip in ipaddress.ip_network(network) for network in settings.allowed_networks):
         return True
-    return _canonical(host) in {_canonical(allowed) for allowed in settings.allowed_hosts}
+    return _is_among(host, settings.allowed_hosts)
+
+
+def may_be_plain(ip: _Ip, host: str, settings: EndpointSettings) -> bool:
+    """Whether what is sent to `ip`, which `host` resolved to, may go without TLS."""
+    return _unmapped(ip).is_loopback or _is_among(host, settings.allowed_http_hosts)
 
 
 class GuardedClient(httpx2.AsyncClient):
@@ -125,7 +130,9 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
 
     def __init__(self, settings: EndpointSettings, lookup: Lookup) -> None:
         self._settings = settings
-        self._backend = Spares(_CheckedBackend(settings, lookup))
+        self._backends = {
+            scheme: Spares(_CheckedBackend(settings, lookup, is_plain=scheme == "http")) for scheme in ("http", "https")
+        }
         self._pools: dict[str, httpcore2.AsyncConnectionPool] = {}
         self._tls: ssl.SSLContext | None = None
 
@@ -160,10 +167,11 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
         """An answer was left early and its connection is lost; the next request finds another."""
         host = url.raw_host.decode("ascii")
         tls = Tls(self._tls, host) if url.scheme == "https" and self._tls is not None else None
-        self._backend.open_ahead(host, url.port or {"https": 443}.get(url.scheme, 80), tls)
+        self._backends[url.scheme].open_ahead(host, url.port or {"https": 443}.get(url.scheme, 80), tls)
 
     async def aclose(self) -> None:
-        await self._backend.aclose()
+        for backend in self._backends.values():
+            await backend.aclose()
         for pool in self._pools.values():
             await pool.aclose()
 
@@ -176,7 +184,7 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
                 max_connections=None,
                 max_keepalive_connections=8,
                 keepalive_expiry=KEEPALIVE_S,
-                network_backend=self._backend,
+                network_backend=self._backends[scheme],
             )
             self._pools.setdefault(scheme, pool)
         return self._pools[scheme]
@@ -222,9 +230,10 @@ class _Body(httpx2.AsyncByteStream):
 class _CheckedBackend(httpcore2.AsyncNetworkBackend):
     """Opens TCP connections to judged addresses only. TLS still checks the certificate against the name."""
 
-    def __init__(self, settings: EndpointSettings, lookup: Lookup) -> None:
+    def __init__(self, settings: EndpointSettings, lookup: Lookup, *, is_plain: bool) -> None:
         self._settings = settings
         self._lookup = lookup
+        self._is_plain = is_plain
         self._network = httpcore2.AnyIOBackend()
 
     async def connect_tcp(
@@ -258,6 +267,14 @@ class _CheckedBackend(httpcore2.AsyncNetworkBackend):
         allowed = [address for address in found if is_allowed(_ip(address), host, self._settings)]
         if not allowed:
             raise _refusal(host, _ip(found[0]))
+        if self._is_plain:
+            allowed = [address for address in allowed if may_be_plain(_ip(address), host, self._settings)]
+        if not allowed:
+            raise EndpointError(
+                "refused",
+                f"{host} would be sent code without TLS: use https://, or add {host} to endpoint.allowed_http_hosts "
+                "in your own settings.",
+            )
         return allowed
 
 
@@ -270,8 +287,7 @@ def _check_url(url: httpx2.URL) -> None:
 
 def _refusal(host: str, ip: _Ip) -> EndpointError:
     place = host if host == str(ip) else f"{host} ({ip})"
-    mapped = ip.ipv4_mapped if isinstance(ip, ipaddress.IPv6Address) else None
-    if any((mapped or ip) in network for network in _NEVER):
+    if any(_unmapped(ip) in network for network in _NEVER):
         return EndpointError(
             "refused", f"{place} is a link-local, multicast or reserved address, which no option allows."
         )
@@ -292,6 +308,15 @@ def _is_address(host: str) -> bool:
 
 def _ip(address: str) -> _Ip:
     return ipaddress.ip_address(address.partition("%")[0])
+
+
+def _unmapped(ip: _Ip) -> _Ip:
+    """An IPv4 address that is written as IPv6 is that IPv4 address."""
+    return ip.ipv4_mapped or ip if isinstance(ip, ipaddress.IPv6Address) else ip
+
+
+def _is_among(host: str, hosts: Iterable[str]) -> bool:
+    return _canonical(host) in map(_canonical, hosts)
 
 
 def _canonical(host: str) -> str:
