@@ -7,6 +7,7 @@ nothing: their acceptance is an edit that puts in just what was shown. Whatever 
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from cachetools import LRUCache
@@ -14,6 +15,7 @@ from cachetools import LRUCache
 from context import Edit
 from lsp_server.completion import Completion
 from lsp_server.completion.counts import Counts
+from lsp_server.completion.kept import Kept
 
 _MAX_REMEMBERED = 256
 _MIN_PART_CHARS = 2
@@ -30,10 +32,20 @@ class _Shown:
 
 
 class Outcomes:
-    """The completions on screen, by document, and how much of each has been counted as accepted."""
+    """The completions on screen, by document, and how much of each has been counted as accepted.
 
-    def __init__(self, counts: Counts) -> None:
+    `on_accept` hears a completion's key and how many of its characters have been taken by now.
+    """
+
+    def __init__(
+        self,
+        counts: Counts,
+        on_accept: Callable[[str, int], None] = lambda key, n_chars: None,
+        kept: Kept | None = None,
+    ) -> None:
         self._counts = counts
+        self._on_accept = on_accept
+        self.kept = kept or Kept()
         self._keys = map(str, itertools.count(1))
         self._shown: LRUCache[str, tuple[_Shown, ...]] = LRUCache(_MAX_REMEMBERED)
         self._n_accepted: LRUCache[str, int] = LRUCache(_MAX_REMEMBERED)
@@ -47,9 +59,11 @@ class Outcomes:
     def forget(self, uri: str) -> None:
         """A document was closed."""
         self._shown.pop(uri, None)
+        self.kept.close(uri)
 
     def edited(self, uri: str, edit: Edit) -> None:
         """One change of a document: an acceptance, typing through what is shown, or the end of it."""
+        self.kept.edited(uri, edit)
         kept = []
         typed = edit.text.replace("\r\n", "\n")
         for shown in self._shown.pop(uri, ()):
@@ -59,10 +73,12 @@ class Outcomes:
             if typed in (shown.text, shown.text.removesuffix(shown.over)):
                 n_before = self._n_accepted.get(shown.key, 0)
                 self.accept(shown.key, n_before + len(shown.text), is_whole=True)
+                self.kept.accept(uri, shown.key, edit.start, len(edit.text))
                 return
             if shown.text.startswith(typed):
                 if len(typed) >= _MIN_PART_CHARS and any(map(str.isalnum, typed)):
                     self.accept(shown.key, self._n_accepted.get(shown.key, 0) + len(typed), is_whole=False)
+                    self.kept.accept(uri, shown.key, edit.start, len(edit.text))
                 kept.append(replace(shown, start=edit.start + len(edit.text), text=shown.text[len(typed) :]))
         if kept:
             self._shown[uri] = tuple(kept)
@@ -78,3 +94,4 @@ class Outcomes:
             self._counts.accepted += 1
         elif not before:
             self._counts.partly_accepted += 1
+        self._on_accept(key, n_chars)
