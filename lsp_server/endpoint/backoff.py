@@ -18,7 +18,7 @@ class Backoff:
     def __init__(
         self, clock: Callable[[], float] = time.monotonic, jitter: Callable[[], float] = random.random
     ) -> None:
-        self._clock = clock
+        self.clock = clock
         self._jitter = jitter
         self._error: EndpointError | None = None
         self._n_failures = 0
@@ -28,10 +28,10 @@ class Backoff:
         """Call before a request; says whether it is a trial, raises the last error while it is too early for one."""
         if self._error is None:
             return False
-        if self._clock() < self._retry_at_s:
+        if self.clock() < self._retry_at_s:
             raise EndpointError(self._error.kind, str(self._error), retry_after_s=self._error.retry_after_s)
         # This request is the trial; the others wait for its outcome, though not for ever.
-        self._retry_at_s = self._clock() + MAX_DELAY_S
+        self._retry_at_s = self.clock() + MAX_DELAY_S
         return True
 
     def failed(self, error: EndpointError) -> None:
@@ -39,7 +39,7 @@ class Backoff:
         self._error = error
         delay_s = min(MAX_DELAY_S, FIRST_DELAY_S * 2**self._n_failures) * (0.75 + self._jitter() / 2)
         self._n_failures = min(self._n_failures + 1, 10)
-        self._retry_at_s = self._clock() + max(delay_s, error.retry_after_s or 0.0)
+        self._retry_at_s = self.clock() + max(delay_s, error.retry_after_s or 0.0)
 
     def succeeded(self) -> None:
         """Closes."""
@@ -47,4 +47,4 @@ class Backoff:
 
     def given_up(self) -> None:
         """The trial was cancelled before it showed anything: the next request is the trial."""
-        self._retry_at_s = min(self._retry_at_s, self._clock())
+        self._retry_at_s = min(self._retry_at_s, self.clock())

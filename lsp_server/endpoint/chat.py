@@ -17,6 +17,7 @@ import orjson
 from context.window import ContextWindow
 from lsp_server.endpoint import faults, fim
 from lsp_server.endpoint.address import Address
+from lsp_server.endpoint.purpose import Sending
 from lsp_server.endpoint.status import EndpointError
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Chat:
         address: Address,
         model: str,
         messages: Sequence[Message],
+        sending: Sending,
         *,
         max_tokens: int,
         temperature: float,
@@ -80,7 +82,7 @@ class Chat:
                 stop=fim.stops(None, stop) or openai.omit,
                 tools=list(tools) or openai.omit,
                 extra_body=dict(extra or {}),
-                extra_headers={} if address.token else {"Authorization": openai.Omit()},
+                extra_headers=sending.headers() | ({} if address.token else {"Authorization": openai.Omit()}),
             )
             async with stream:
                 yield _as_dicts(address, stream)

@@ -1,4 +1,4 @@
-"""One tier's endpoint as the rest of the server sees it: owns connecting, asking and telling its status.
+"""One tier's endpoint as the rest of the server sees it: owns what is asked of it and how, not how it is reached.
 
 Importing this module imports the HTTP client (0.1 s of CPU): import it after the server has answered
 `initialize`.
@@ -23,13 +23,15 @@ from typing import Any
 from context.secrets import Redactor
 from context.window import ContextWindow
 from lsp_server.endpoint import fim, wire
-from lsp_server.endpoint.address import Address, Resolve
+from lsp_server.endpoint.address import Resolve
 from lsp_server.endpoint.answer import Answer, Cut, Deadlines, Timings, answering, restoring
 from lsp_server.endpoint.backoff import Backoff
 from lsp_server.endpoint.chat import Chat, Message, Unfenced, completion_messages, neutral
 from lsp_server.endpoint.guard import GuardedClient
-from lsp_server.endpoint.probe import Capabilities, completion_body, prefill_tokens_per_s, probe, usage_options
-from lsp_server.endpoint.status import EndpointError, State, Status
+from lsp_server.endpoint.link import RECOVERY_S, Link, Lost, Served
+from lsp_server.endpoint.probe import Capabilities, completion_body, prefill_tokens_per_s, usage_options
+from lsp_server.endpoint.purpose import Purpose, Sending
+from lsp_server.endpoint.status import EndpointError, Status
 from lsp_server.options import TierSettings
 
 __all__ = ["Answer", "Capabilities", "Endpoint", "Message", "Timings"]
@@ -43,14 +45,12 @@ SEVERAL_TEMPERATURE = 0.6
 _MIN_MEASURED_TOKENS = 64
 """Shorter prompts say more about the network than about how fast the endpoint reads."""
 
-_RECOVERY_S = 2.0
-_MAX_RECOVERY_S = 30.0
+_MAX_RETRIES = 4
+"""Of one request, each at another place or with another token."""
 
-_FORGET = ("no_model", "unreachable")
-_WAIT = ("unreachable", "overloaded", "limited")
-_Served = tuple[Address, Capabilities]
+_COMPLETION = Purpose()
 _Events = AbstractAsyncContextManager[AsyncIterator[dict[str, Any]]]
-_Ask = Callable[[_Served], Awaitable[tuple[_Events, Cut | None]]]
+_Ask = Callable[[Served, Sending], Awaitable[tuple[_Events, Cut | None]]]
 
 
 class Endpoint:
@@ -68,39 +68,50 @@ class Endpoint:
         client: GuardedClient,
         on_status: Callable[[Status], None] = lambda status: None,
         *,
+        lost: Lost = lambda address, error: False,
         backoff: Backoff | None = None,
-        recovery_s: float = _RECOVERY_S,
+        recovery_s: float = RECOVERY_S,
     ) -> None:
-        self.status = Status("starting", "The endpoint has not been asked yet.", tier_name)
-        self._reason = ""
-        self._last_error: EndpointError | None = None
         self._tier = tier
-        self._resolve = resolve
         self._client = client
-        self._on_status = on_status
         self._chat = Chat(client)
-        self._backoff = backoff or Backoff()
-        self._served: _Served | None = None
-        self._preparing: asyncio.Task[_Served] | None = None
-        self._recovery_s = recovery_s
-        self._recovering: asyncio.Task[None] | None = None
+        self._link = Link(
+            tier_name,
+            tier,
+            resolve,
+            client=client,
+            chat=self._chat,
+            on_status=on_status,
+            lost=lost,
+            backoff=backoff or Backoff(),
+            recovery_s=recovery_s,
+        )
         self._has_cached = False
         self._n_most = MAX_CANDIDATES
         self._redactor = Redactor(os.urandom(16))
 
     @property
+    def status(self) -> Status:
+        """What was told last."""
+        return self._link.status
+
+    @property
     def capabilities(self) -> Capabilities | None:
         """What the endpoint was found to do; None before it was asked and after it was lost."""
-        return self._served[1] if self._served is not None else None
+        return self._link.served[1] if self._link.served is not None else None
 
     async def prepare(self) -> None:
         """Resolves, connects and probes, so that the first completion need not. Never raises; sets `status`."""
         try:
-            if self._served is None:
-                self._backoff.enter()
-            await self._prepared()
+            if self._link.served is None:
+                self._link.enter("probe")
+            await self._link.prepared()
         except EndpointError:
             return
+
+    def announce(self, status: Status) -> None:
+        """Publishes what is done to reach the endpoint, such as starting it; whatever comes next is told again."""
+        self._link.announce(status)
 
     def is_inside_secret(self, text: str, offset: int) -> bool:
         """Whether what stands at the cursor would be redacted, so that nothing can be said of it."""
@@ -123,7 +134,13 @@ class Endpoint:
         return "\n\n".join(f"{one['role']}:\n{one['content']}" for one in completion_messages(window))
 
     def complete(
-        self, window: ContextWindow, *, max_tokens: int, stop: tuple[str, ...] = (), n: int = 1
+        self,
+        window: ContextWindow,
+        *,
+        max_tokens: int,
+        stop: tuple[str, ...] = (),
+        n: int = 1,
+        purpose: Purpose = _COMPLETION,
     ) -> AbstractAsyncContextManager[Answer]:
         """The text at the window's cursor, by fill-in-the-middle or by chat; raises EndpointError.
 
@@ -131,12 +148,12 @@ class Endpoint:
         `candidates`, differ by chance; an endpoint that refuses so many is asked for fewer.
         """
 
-        async def ask(served: _Served) -> tuple[_Events, Cut | None]:
-            return await self._completion(served, window, max_tokens, stop, min(n, self._n_most))
+        async def ask(served: Served, sending: Sending) -> tuple[_Events, Cut | None]:
+            return await self._completion(served, sending, window, max_tokens, stop=stop, n=min(n, self._n_most))
 
         if n == 1:
-            return self._asked(ask, self._tier.first_token_ms)
-        return self._asked_for_several(ask)
+            return self._asked(ask, purpose, self._tier.first_token_ms)
+        return self._asked_for_several(ask, purpose)
 
     def chat(
         self,
@@ -148,6 +165,7 @@ class Endpoint:
         tools: Sequence[Mapping[str, Any]] = (),
         first_token_ms: int = 0,
         total_ms: int = 0,
+        purpose: Purpose = _COMPLETION,
     ) -> AbstractAsyncContextManager[Answer]:
         """The model's reply to a conversation; raises EndpointError. Special tokens in it lose their meaning.
 
@@ -159,43 +177,41 @@ class Endpoint:
             {**message, "content": one.text} for message, one in zip(messages, redacted, strict=True)
         ]
 
-        async def ask(served: _Served) -> tuple[_Events, Cut | None]:
+        async def ask(served: Served, sending: Sending) -> tuple[_Events, Cut | None]:
             reply = self._reply(
-                served, neutral(safe), max_tokens=max_tokens, temperature=temperature, top_p=top_p, tools=tools
+                served, sending, neutral(safe), max_tokens=max_tokens, temperature=temperature, top_p=top_p, tools=tools
             )
             return await reply, restoring(None, values)
 
-        return self._asked(ask, max(first_token_ms, self._tier.first_token_ms), total_ms=total_ms)
+        return self._asked(ask, purpose, max(first_token_ms, self._tier.first_token_ms), total_ms=total_ms)
 
-    async def warm(self, window: ContextWindow) -> None:
+    async def warm(self, window: ContextWindow, uri: str = "") -> None:
         """Lets the endpoint read the window's prompt into its prefix cache; cancel it when the user types.
 
         Waits up to the total deadline, since a first prompt may take a slow machine long; never raises.
         """
 
-        async def ask(served: _Served) -> tuple[_Events, Cut | None]:
-            return await self._completion(served, window, 1, (), 1)
+        async def ask(served: Served, sending: Sending) -> tuple[_Events, Cut | None]:
+            return await self._completion(served, sending, window, 1)
 
         try:
-            async with self._asked(ask, self._tier.total_ms) as answer:
+            async with self._asked(ask, Purpose("warm_up", uri), self._tier.total_ms) as answer:
                 await answer.text()
         except EndpointError:
             return
 
     async def aclose(self) -> None:
         """Stops probing and waiting for recovery, and closes all connections."""
-        for task in (self._preparing, self._recovering):
-            if task is not None:
-                task.cancel()
+        self._link.close()
         await self._client.aclose()
 
     @asynccontextmanager
-    async def _asked_for_several(self, ask: _Ask) -> AsyncIterator[Answer]:
+    async def _asked_for_several(self, ask: _Ask, purpose: Purpose) -> AsyncIterator[Answer]:
         """As many answers as the endpoint gives: llama.cpp refuses more than it has slots, others any but one."""
         async with AsyncExitStack() as stack:
             while True:
                 may_refuse = self._n_most > 1
-                asked = self._asked(ask, self._tier.first_token_ms, may_refuse=may_refuse)
+                asked = self._asked(ask, purpose, self._tier.first_token_ms, may_refuse=may_refuse)
                 try:
                     answer = await stack.enter_async_context(asked)
                 except EndpointError as error:
@@ -208,151 +224,83 @@ class Endpoint:
 
     @asynccontextmanager
     async def _asked(
-        self, ask: _Ask, first_token_ms: int, *, total_ms: int = 0, may_refuse: bool = False
+        self, ask: _Ask, purpose: Purpose, first_token_ms: int, *, total_ms: int = 0, may_refuse: bool = False
     ) -> AsyncIterator[Answer]:
-        is_trial = self._backoff.enter()
+        is_trial = self._link.enter(purpose.feature)
         limits_ms = first_token_ms, max(total_ms, self._tier.total_ms)
         async with AsyncExitStack() as stack:
             try:
-                answer = await self._opened(stack, ask, limits_ms)
+                served, answer = await self._opened(stack, ask, purpose, limits_ms)
             except EndpointError as error:
                 if not (may_refuse and error.kind == "bad_answer"):
-                    self._fail(error)
+                    self._link.failed(error, purpose.feature)
                 elif is_trial:
-                    self._backoff.given_up()
+                    self._link.backoff.given_up()
                 raise
             except asyncio.CancelledError:
                 if is_trial:
-                    self._backoff.given_up()
+                    self._link.backoff.given_up()
                 raise
             try:
                 yield answer
             finally:
-                self._conclude(answer, is_trial)
+                self._conclude(served, answer, purpose, is_trial)
 
-    async def _opened(self, stack: AsyncExitStack, ask: _Ask, limits_ms: tuple[int, int]) -> Answer:
-        """The begun answer. A connection lost since the last time is looked for once more, where it is now."""
-        was_served = self._served is not None
-        try:
-            return await self._opened_once(stack, ask, limits_ms)
-        except EndpointError as error:
-            if error.kind != "unreachable" or not was_served:
-                raise
-            self._served = None
-            return await self._opened_once(stack, ask, limits_ms)
+    async def _opened(
+        self, stack: AsyncExitStack, ask: _Ask, purpose: Purpose, limits_ms: tuple[int, int]
+    ) -> tuple[Served, Answer]:
+        """The begun answer. What was lost since the last time is looked for again, where it is now."""
+        was_served = self._link.served is not None
+        for n_retries in range(_MAX_RETRIES + 1):
+            served = await self._link.prepared()
+            try:
+                return served, await self._opened_once(stack, ask, Sending.of(purpose), served, limits_ms)
+            except EndpointError as error:
+                # A connection that was kept may be closed by now; one that was just made has said what there is.
+                is_stale = error.kind == "unreachable" and was_served and n_retries == 0
+                if not (self._link.lose(served, error) or is_stale) or n_retries == _MAX_RETRIES:
+                    raise
+        raise AssertionError("the last try has answered or failed")
 
-    async def _opened_once(self, stack: AsyncExitStack, ask: _Ask, limits_ms: tuple[int, int]) -> Answer:
-        served = await self._prepared()
-        events, cut = await ask(served)
+    async def _opened_once(
+        self, stack: AsyncExitStack, ask: _Ask, sending: Sending, served: Served, limits_ms: tuple[int, int]
+    ) -> Answer:
+        events, cut = await ask(served, sending)
         deadlines = Deadlines.starting_now(*limits_ms)
         return await stack.enter_async_context(answering(events, served[0], deadlines, cut))
 
-    async def _prepared(self) -> _Served:
-        """Address and capabilities, found out once for all who wait; cancelling one of them stops it for none."""
-        if self._served is not None:
-            return self._served
-        if self._preparing is None or self._preparing.done():
-            self._preparing = asyncio.create_task(self._find())
-            # Should all who wait be cancelled, its error has still been dealt with.
-            self._preparing.add_done_callback(lambda task: task.cancelled() or task.exception())
-        return await asyncio.shield(self._preparing)
-
-    async def _find(self) -> _Served:
-        if self._reason == "":
-            self._tell("starting", "starting", "The endpoint is being connected.")
-        try:
-            address = await self._resolve()
-            able = await probe(self._client, address, self._tier)
-            if able.mode == "chat":
-                await self._chat.prepare(address)
-        except EndpointError as error:
-            self._fail(error)
-            raise
-        self._served = (address, able)
-        self._succeed()
-        return self._served
-
-    def _await_recovery(self) -> None:
-        if self._recovering is None or self._recovering.done():
-            self._recovering = asyncio.create_task(self._recover())
-
-    async def _recover(self) -> None:
-        """Asks for the endpoint's health, ever more rarely, until it serves: the status then needs no keystroke."""
-        pause_s = self._recovery_s
-        while True:
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, _MAX_RECOVERY_S)
-            if self.status.state != "down":
-                return
-            try:
-                address = await self._resolve()
-                if await wire.is_healthy(self._client, address):
-                    self._served = None
-                    await self._prepared()
-                    return
-            except EndpointError:
-                continue
-
-    def _conclude(self, answer: Answer, is_trial: bool) -> None:
+    def _conclude(self, served: Served, answer: Answer, purpose: Purpose, is_trial: bool) -> None:
         """Learns from an answer that was read, in part or whole."""
         if answer.error is not None:
-            self._fail(answer.error)
+            self._link.lose(served, answer.error)
+            self._link.failed(answer.error, purpose.feature)
         elif answer.has_begun:
-            self._succeed()
+            self._link.succeeded(purpose.feature)
             self._has_cached = self._has_cached or bool(answer.timings.cached_tokens)
             self._learn_speed(answer.timings)
         elif is_trial:
-            self._backoff.given_up()
+            self._link.backoff.given_up()
 
     def _learn_speed(self, timings: Timings) -> None:
-        if self._served is None or (timings.prompt_tokens or 0) - (timings.cached_tokens or 0) < _MIN_MEASURED_TOKENS:
+        served = self._link.served
+        if served is None or (timings.prompt_tokens or 0) - (timings.cached_tokens or 0) < _MIN_MEASURED_TOKENS:
             return
         speed = prefill_tokens_per_s(timings) or 0.0
-        address, able = self._served
+        address, able = served
         if timings.prompt_ms is None:
             # Measured from here it is a lower bound: the network and other users' requests are in it.
             speed = max(speed, able.prefill_tokens_per_s or 0.0)
-        self._served = (address, replace(able, prefill_tokens_per_s=speed or None))
-
-    def _succeed(self) -> None:
-        self._backoff.succeeded()
-        self._last_error = None
-        if self._served is not None:
-            address, able = self._served
-            how = f"fill-in-the-middle, {able.fim_format.name}" if able.fim_format is not None else "chat"
-            self._tell("ready", "ready", f"{able.model} at {address.url} is ready ({how}).", able.model)
-
-    def _fail(self, error: EndpointError) -> None:
-        if error is self._last_error:
-            return
-        self._last_error = error
-        if error.kind in _FORGET:
-            self._served = None
-        if error.kind in _WAIT:
-            self._backoff.failed(error)
-            self._await_recovery()
-        if error.kind == "unset":
-            self._tell("off", error.kind, str(error))
-        elif error.kind != "too_large":
-            # One prompt too many says nothing about the endpoint.
-            self._tell("down", error.kind, str(error))
-
-    def announce(self, status: Status) -> None:
-        """Publishes what is done to reach the endpoint, such as starting it; whatever comes next is told again."""
-        self._reason = status.message
-        self.status = status
-        self._on_status(status)
-
-    def _tell(self, state: State, reason: str, message: str, model: str = "") -> None:
-        """Publishes a status whose state, or the reason for it, has changed."""
-        is_new = (state, reason, model) != (self.status.state, self._reason, self.status.model)
-        if is_new:
-            self._reason = reason
-            self.status = Status(state, message, self.status.tier, model)
-            self._on_status(self.status)
+        self._link.served = (address, replace(able, prefill_tokens_per_s=speed or None))
 
     async def _completion(
-        self, served: _Served, window: ContextWindow, max_tokens: int, stop: tuple[str, ...], n: int
+        self,
+        served: Served,
+        sending: Sending,
+        window: ContextWindow,
+        max_tokens: int,
+        *,
+        stop: tuple[str, ...] = (),
+        n: int = 1,
     ) -> tuple[_Events, Cut | None]:
         address, able = served
         temperature = 0.0 if n == 1 else SEVERAL_TEMPERATURE
@@ -360,17 +308,20 @@ class Endpoint:
         window = redacted.window
         if able.fim_format is None:
             messages = completion_messages(window)
-            reply = self._reply(served, messages, max_tokens=max_tokens, temperature=temperature, stop=stop, n=n)
+            reply = self._reply(
+                served, sending, messages, max_tokens=max_tokens, temperature=temperature, stop=stop, n=n
+            )
             return await reply, restoring(Unfenced(), redacted.values)
         body = completion_body(able, able.fim_format, window, max_tokens=max_tokens, stop=stop)
         if n > 1:
             body |= {"n": n, "temperature": temperature}
         cut = restoring(fim.SpecialCut(able.fim_format.special), redacted.values)
-        return wire.completion_events(self._client, address, body), cut
+        return wire.completion_events(self._client, address, body, sending), cut
 
     async def _reply(
         self,
-        served: _Served,
+        served: Served,
+        sending: Sending,
         messages: Sequence[Message],
         *,
         max_tokens: int,
@@ -386,6 +337,7 @@ class Endpoint:
             address,
             able.model,
             messages,
+            sending,
             max_tokens=max_tokens,
             temperature=temperature,
             top_p=top_p,

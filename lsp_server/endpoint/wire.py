@@ -12,9 +12,11 @@ import orjson
 from lsp_server.endpoint import faults, sse
 from lsp_server.endpoint.address import Address
 from lsp_server.endpoint.guard import GuardedClient
+from lsp_server.endpoint.purpose import Purpose, Sending
 from lsp_server.endpoint.status import EndpointError
 
 # A question about the endpoint, not to its model; completions have the tier's deadlines instead.
+_PROBE = Purpose("probe")
 _QUESTION_TIMEOUT = httpx2.Timeout(10.0, connect=5.0)
 
 
@@ -57,11 +59,11 @@ async def post_json(client: httpx2.AsyncClient, address: Address, url: str, body
 
 @asynccontextmanager
 async def completion_events(
-    client: GuardedClient, address: Address, body: dict[str, Any]
+    client: GuardedClient, address: Address, body: dict[str, Any], sending: Sending | None = None
 ) -> AsyncIterator[AsyncIterator[dict[str, Any]]]:
     """Events of a streamed completion. Leaving the block closes the connection, which stops the model."""
     url = address.url + "/completions"
-    async with client.posting(url, orjson.dumps(body), _headers(address)) as response:
+    async with client.posting(url, orjson.dumps(body), _headers(address, sending)) as response:
         if response.status_code != 200:
             await response.aread()
             raise faults.of_response(address, response.status_code, response.headers, response.content)
@@ -92,8 +94,8 @@ def _object(address: Address, response: httpx2.Response) -> dict[str, Any]:
     return found
 
 
-def _headers(address: Address) -> dict[str, str]:
-    headers = {"content-type": "application/json"}
+def _headers(address: Address, sending: Sending | None = None) -> dict[str, str]:
+    headers = {"content-type": "application/json", **(sending or Sending.of(_PROBE)).headers()}
     if address.token:
         headers["authorization"] = f"Bearer {address.token}"
     return headers
