@@ -14,6 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from context import sqlite_file
 from context.codegraph import store_file
 from context.codegraph.facts import Chunk, Edge, EdgeKind, FileFacts, Import, Symbol, SymbolKind
 from context.codegraph.lexical import Search, words_of
@@ -356,7 +357,7 @@ def test_a_reader_finds_the_store_that_took_the_place_of_its_own(workspace: Work
 def test_a_writer_that_goes_on_too_long_is_told_and_keeps_no_reader_waiting(
     workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(store_file, "_BUSY_MS", 20)
+    monkeypatch.setattr(sqlite_file, "_BUSY_MS", 20)
     workspace.put(CART_FACTS, CART)
     with closing(sqlite3.connect(workspace.path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
