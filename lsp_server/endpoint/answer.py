@@ -95,6 +95,8 @@ class Answer:
         self._deadlines = deadlines
         self._cut = cut
         self._is_over = False
+        self.is_whole = False
+        """Whether the model has said all it wanted to."""
 
     def __aiter__(self) -> Answer:
         return self
@@ -150,6 +152,7 @@ class Answer:
         except EndpointError as error:
             self.error = error
             raise
+        self.is_whole = event is None
         if event is not None and (fault := faults.of_event(self._address, event)) is not None:
             self.error = fault
             raise fault

@@ -27,6 +27,7 @@ from lsp_server.endpoint.address import Resolve
 from lsp_server.endpoint.answer import Answer, Cut, Deadlines, Timings, answering, restoring
 from lsp_server.endpoint.backoff import Backoff
 from lsp_server.endpoint.chat import Chat, Message, Unfenced, completion_messages, neutral
+from lsp_server.endpoint.ended import Ended
 from lsp_server.endpoint.guard import GuardedClient
 from lsp_server.endpoint.link import RECOVERY_S, Link, Lost, Served
 from lsp_server.endpoint.probe import Capabilities, completion_body, prefill_tokens_per_s, usage_options
@@ -57,7 +58,7 @@ class Endpoint:
     """A tier's endpoint; closes the client it was given.
 
     `on_status` is called once per change: ready, starting, off (nothing is set) or down, and down for
-    another reason.
+    another reason; `on_ended` once per request, whatever came of it.
     """
 
     def __init__(
@@ -71,8 +72,10 @@ class Endpoint:
         lost: Lost = lambda address, error: False,
         backoff: Backoff | None = None,
         recovery_s: float = RECOVERY_S,
+        on_ended: Callable[[Ended], None] = lambda ended: None,
     ) -> None:
         self._tier = tier
+        self._on_ended = on_ended
         self._client = client
         self._chat = Chat(client)
         self._link = Link(
@@ -236,15 +239,24 @@ class Endpoint:
                     self._link.failed(error, purpose.feature)
                 elif is_trial:
                     self._link.backoff.given_up()
+                self._on_ended(Ended.unanswered(purpose, self.status.tier, self.status.model, error))
                 raise
             except asyncio.CancelledError:
                 if is_trial:
                     self._link.backoff.given_up()
+                self._on_ended(Ended.unanswered(purpose, self.status.tier, self.status.model, None))
                 raise
+            is_cancelled = False
             try:
                 yield answer
+            except asyncio.CancelledError:
+                is_cancelled = True
+                raise
             finally:
                 self._conclude(served, answer, purpose, is_trial)
+                answer.conclude()
+                ended = Ended.of(purpose, self.status.tier, served[1].model, answer, is_cancelled=is_cancelled)
+                self._on_ended(ended)
 
     async def _opened(
         self, stack: AsyncExitStack, ask: _Ask, purpose: Purpose, limits_ms: tuple[int, int]
