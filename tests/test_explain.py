@@ -15,8 +15,9 @@ from scripted_endpoint import Reply, Request, ScriptedEndpoint
 from wire import Document, Editor, Kind, ResponseError, in_time, open_editor
 
 from context import Snapshot
+from context.defined import Defined
 from context.soundness import outline_of
-from lsp_server.assist.definitions import Defined, in_document
+from lsp_server.assist.definitions import in_document
 from lsp_server.assist.explain import PREPARING, Explainer, Hovered
 from lsp_server.assist.tier import Tiers
 from lsp_server.endpoint.address import fixed

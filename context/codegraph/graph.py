@@ -225,14 +225,21 @@ class View:
 
     def definitions(self, name: str) -> list[Definition]:
         """What a bare name means here: an import's, else one of this file, of a linked file, or of few anywhere."""
+        return self.within_reach(name) or self.everywhere(name)
+
+    def within_reach(self, name: str) -> list[Definition]:
+        """The same, but for definitions in files that nothing here brings in."""
         if name in self._imported:
             found = [one for root, target in self._imported[name] for one in self._defined_at(root, target)]
             if found:
                 return found
         if own := self.file.top(name):
             return [Definition(self.file, index) for index in own]
-        linked = [Definition(file, index) for file in self.linked for index in file.top(name)]
-        return linked or self.everywhere(name)
+        return [Definition(file, index) for file in self.linked for index in file.top(name)]
+
+    def is_imported(self, name: str) -> bool:
+        """Whether an import brings in the name, known or not."""
+        return name in self._imported
 
     def everywhere(self, name: str) -> list[Definition]:
         """All definitions of a name in other files, linked or not; [] if there are many."""

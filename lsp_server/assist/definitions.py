@@ -1,12 +1,12 @@
-"""Where a name is defined, as the assistance needs it: owns Defined and the stand-in that knows one document alone."""
+"""Where a name is defined, as the assistance needs it: owns the stand-in that knows one document alone."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from context import Snapshot
+from context.defined import Defined
 from context.outline import Outline, Scope
 
 _DOCSTRING = re.compile(r"[:{]?\s*(?:'''|\"\"\"|'|\")\s*([^\n\"']+)")
@@ -15,19 +15,6 @@ _WORD = re.compile(r"\w+")
 _MAX_NAME_CHARS = 200
 _MAX_SIGNATURE_CHARS = 800
 _MAX_DOC_LINES = 8
-
-
-@dataclass(frozen=True, slots=True)
-class Defined:
-    """A definition: `signature` as it stands in the file, `line` 0-based; `doc` may be empty, or be several lines."""
-
-    name: str
-    signature: str
-    uri: str
-    path: str
-    line: int
-    language: str = ""
-    doc: str = ""
 
 
 Definitions = Callable[[Snapshot, int], Awaitable[Sequence[Defined]]]

@@ -11,9 +11,10 @@ from typing import TypeVar
 from cachetools import LRUCache
 
 from context import Snapshot
+from context.defined import Defined
 from context.outline import Outline
 from lsp_server.assist import prompts, subject
-from lsp_server.assist.definitions import Defined, Definitions, word_at
+from lsp_server.assist.definitions import Definitions, word_at
 from lsp_server.assist.known import Known, nothing_known
 from lsp_server.assist.markdown import harmless, link, whole_sentences
 from lsp_server.assist.subject import Subject

@@ -16,10 +16,11 @@ from lsprotocol import types
 from pygls.exceptions import JsonRpcInvalidParams
 
 from context import Snapshot
+from context.defined import Defined
 from context.outline import Outline
 from context.soundness import outline_of
 from lsp_server.assist import prompts, subject
-from lsp_server.assist.definitions import Defined, in_document
+from lsp_server.assist.definitions import in_document
 from lsp_server.documents import NotOpenError
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.features import progress

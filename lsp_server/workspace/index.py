@@ -14,13 +14,16 @@ from pathlib import Path
 from context.codegraph.current import follow
 from context.codegraph.facts import FileFacts
 from context.codegraph.files import is_home
-from context.codegraph.graph import Graph
+from context.codegraph.graph import Graph, View
 from context.codegraph.projects import is_build_file
 from context.codegraph.reader import Overlay
 from context.codegraph.resolve import Resolver
 from context.codegraph.roots import Root
 from context.codegraph.store_file import store_path
+from context.defined import Defined
 from context.document import Edit, Snapshot
+from context.meaning import defined_at, used_in
+from context.outline import Span
 from context.recent import Recent
 from context.retrieval import Place, Retrieval
 from context.secrets import is_refused
@@ -30,6 +33,7 @@ from lsp_server.workspace.messages import Scope
 
 # More is found than is shown, so that what is shown need not go as soon as it is among the best no more.
 _FOUND_ROOM = 2.0
+_MAX_USED = 16
 _NOWHERE = Path(os.devnull) / "no index"
 
 
@@ -59,13 +63,23 @@ class Index:
         """Snippets for a place, whose document had those `facts` some edits ago, or as stored if None is given."""
         view = self._views.get(folder) or self._outside()
         view.recent.visited(snapshot.path)
-        facts = follow(facts, snapshot.text) if facts else view.graph.facts(snapshot)
+        facts = view.facts(snapshot, facts)
         visits = tuple(path for path in view.recent.visits() if path != snapshot.path)
         room, shown = room_for_snippets(snapshot.text, budget), shown_lines(snapshot, offset, budget)
         place = Place(snapshot, offset, facts, room * _FOUND_ROOM, view.recent.regions(), visits, shown)
         found = steady(view.last.get(snapshot.path, ()), view.retrieval.find(place), room)
         view.last = {snapshot.path: found}
         return tuple(_with_lf(snippet) for snippet in found)
+
+    def defined(self, folder: str, snapshot: Snapshot, facts: FileFacts | None, span: Span) -> list[Defined]:
+        """What the name in a span means; `facts` are as in `find`."""
+        seen = (self._views.get(folder) or self._outside()).seen(snapshot, facts)
+        return defined_at(seen, snapshot, span.start, span.end)
+
+    def used(self, folder: str, snapshot: Snapshot, facts: FileFacts | None, span: Span) -> list[Defined]:
+        """What a span uses of other files; `facts` are as in `find`."""
+        seen = (self._views.get(folder) or self._outside()).seen(snapshot, facts)
+        return used_in(seen, snapshot, span.start, span.end, _MAX_USED)
 
     def edited(self, folder: str, path: str, before: str, edit: Edit) -> None:
         """Notes an edit of the text `before`."""
@@ -144,6 +158,14 @@ class _View:
         self.retrieval = Retrieval(self.graph)
         self.recent = Recent()
         self.last: dict[str, tuple[Snippet, ...]] = {}
+
+    def facts(self, snapshot: Snapshot, facts: FileFacts | None) -> FileFacts:
+        """Of a document that had those `facts` some edits ago, or as stored if None is given."""
+        return follow(facts, snapshot.text) if facts else self.graph.facts(snapshot)
+
+    def seen(self, snapshot: Snapshot, facts: FileFacts | None) -> View:
+        """What names mean in a document."""
+        return self.graph.seen_from(self.facts(snapshot, facts), snapshot.text)
 
 
 def _with_lf(snippet: Snippet) -> Snippet:

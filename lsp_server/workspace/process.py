@@ -14,13 +14,15 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from context.codegraph.extract import extract
 from context.codegraph.facts import FileFacts
+from context.defined import Defined
 from context.document import Edit, Snapshot
 from context.languages import find
-from context.outline import IncrementalTree
+from context.outline import IncrementalTree, Span
 from context.pipes import messages, send
 from context.window import Budget
 from lsp_server.whence import where
@@ -47,6 +49,10 @@ class _Document:
     def text(self) -> str:
         """The text as it is now; half an emoji counts as one character, as for the server."""
         return _SURROGATES.sub("?", self.tree.text.decode("utf-8", "surrogatepass"))
+
+    def snapshot(self, uri: str) -> Snapshot:
+        """The same with what it is the text of."""
+        return Snapshot(uri, self.path, self.language, self.revision, self.text())
 
 
 class Desk:
@@ -85,6 +91,8 @@ class Desk:
                 self._close(*rest)
             case "look":
                 self._wanted = self._place = rest  # a newer place takes the older one's
+            case "defined" | "used":
+                _guarded(partial(self._define, kind, *rest), self._reply)
             case "changed":
                 self._files_changed(*rest)
             case "renewed" if self._index:
@@ -101,9 +109,8 @@ class Desk:
             return
         uri, offset, budget = wanted
         started = time.perf_counter()
-        text = document.text()
-        snapshot = Snapshot(uri, document.path, document.language, document.revision, text)
-        snippets = index.find(document.folder, snapshot, min(offset, len(text)), document.facts, budget)
+        snapshot = document.snapshot(uri)
+        snippets = index.find(document.folder, snapshot, min(offset, len(snapshot.text)), document.facts, budget)
         self._reply("snippets", uri, document.revision, snippets, (time.perf_counter() - started) * 1_000)
         if document.folder in index.folders and not index.scope.is_watched:
             self._indexing.poll(document.folder)
@@ -124,6 +131,18 @@ class Desk:
                 self._index.forget(document.path)
                 if self._place is not None and self._place[0] != uri:
                     self._wanted = self._wanted or self._place
+
+    def _define(self, kind: str, number: int, uri: str, span: Span, name: str | None) -> None:
+        """Answers what the name in a span is defined as, or what the span uses; with nothing where nothing is known."""
+        found: tuple[Defined, ...] = ()
+        document, index = self._documents.get(uri), self._index
+        try:
+            if document and index and index.scope.is_enabled:
+                snapshot, find = document.snapshot(uri), index.defined if kind == "defined" else index.used
+                if name is None or snapshot.text[slice(*span)] == name:
+                    found = tuple(find(document.folder, snapshot, document.facts, span))
+        finally:
+            self._reply("answer", number, found)
 
     def _rescope(self, scope: Scope) -> None:
         self._index = Index(scope)

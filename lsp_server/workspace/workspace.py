@@ -12,12 +12,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
+from context.defined import Defined
 from context.document import Snapshot
-from context.outline import Outline
+from context.outline import Outline, Span
 from context.window import Budget, Snippet
 from lsp_server.workspace.child import Child
 from lsp_server.workspace.messages import Event, Scope
 from lsp_server.workspace.outlines import Change, Outlines
+from lsp_server.workspace.questions import Questions
 
 REST_S = 0.15
 """How long the typing rests before what the next lines need is looked for again."""
@@ -50,6 +52,7 @@ class Workspace:
         self._child = Child(
             "lsp_server.workspace.process", on_start=self._started, on_message=self._take, on_end=self._ended
         )
+        self._questions = Questions(self._child.send)
         self._outlines = Outlines(self._child.send)
         self.outline: Callable[[str], Outline | None] = self._outlines.outline
         self.near: Callable[[str, int], Outline | None] = self._outlines.near
@@ -129,6 +132,14 @@ class Workspace:
         found = self._found.get(uri)
         return found.snippets if found else ()
 
+    async def defined(self, snapshot: Snapshot, start: int, end: int, deadline_s: float) -> Sequence[Defined]:
+        """What the name from `start` to `end` is defined as, as far as that is known and told in time."""
+        return await self._define("defined", snapshot, Span(start, end), snapshot.text[start:end], deadline_s)
+
+    async def used(self, snapshot: Snapshot, start: int, end: int, deadline_s: float) -> Sequence[Defined]:
+        """What a stretch uses of other files, as far as that is known and told in time."""
+        return await self._define("used", snapshot, Span(start, end), None, deadline_s)
+
     async def aclose(self) -> None:
         """Ends the child and forgets all documents."""
         if self._timer is not None:
@@ -137,6 +148,14 @@ class Workspace:
         self._outlines.close_all()
         self._found.clear()
         await self._child.aclose()
+
+    async def _define(
+        self, kind: str, snapshot: Snapshot, span: Span, name: str | None, deadline_s: float
+    ) -> Sequence[Defined]:
+        if not self._scope.is_enabled or snapshot.uri not in self._outlines:
+            return ()
+        found = await self._questions.ask(kind, snapshot.uri, span, name, deadline_s=deadline_s)
+        return tuple(found or ())
 
     def _look(self, uri: str, offset: int, line_start: int) -> None:
         self._looked = uri, offset, line_start
@@ -175,6 +194,7 @@ class Workspace:
 
     def _ended(self) -> None:
         self._outlines.lose_child()
+        self._questions.lose_child()
 
     def _take(self, message: tuple[Any, ...]) -> None:
         match message:
@@ -182,6 +202,8 @@ class Workspace:
                 self._outlines.take(uri, revision, outline)
             case ("snippets", uri, revision, snippets, search_ms):
                 self._take_snippets(uri, revision, snippets, search_ms)
+            case ("answer", number, answer):
+                self._questions.take(number, answer)
             case ("event", event):
                 self._on_event(event)
 
