@@ -30,14 +30,14 @@ class Root:
     def renew(self) -> None:
         """Takes over which files there are and what build files say; to be called after files have come or gone."""
         files = self.reader.paths()
-        self.resolver = Resolver(files, read_projects(dict(_build_files(self.reader.root, Paths(files).folders))))
+        self.resolver = Resolver(files, read_projects(dict(build_files(self.reader.root, Paths(files).folders))))
 
     def shown(self, path: str) -> str:
         """The path as the model sees it."""
         return f"{self.name}/{path}" if self.name else path
 
 
-def _build_files(root: str, folders: Iterable[str]) -> Iterator[tuple[str, str]]:
+def build_files(root: str, folders: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Those that lie beside or above the files that are indexed."""
     n_left = _MAX_BUILD_FILES
     for folder in sorted(folders, key=lambda one: (one.count("/"), one)):
