@@ -1,6 +1,7 @@
 """The straight line from a keystroke to ghost text."""
 
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +11,19 @@ class Completion:
     text: str
     start: int
     end: int
+
+
+@dataclass(slots=True)
+class Served:
+    """How one request is answered, filled meanwhile: from memory, by an answer that ran already, or by one asked for.
+
+    `waited_s` is the time that was not ours: for the typing to rest and for the endpoint. `shown_chars` are those of
+    texts that were not shown before.
+    """
+
+    source: Literal["", "memory", "running", "asked"] = ""
+    waited_s: float = 0.0
+    shown_chars: int = 0
 
 
 class Superseded(Exception):

@@ -163,9 +163,12 @@ class Asking:
     async def _listen(self, said: Said, question: Question) -> None:
         """Fills `said` with what the model says, until it ends or nothing more of it would be shown."""
         uri = question.snapshot.uri
+        began_s = time.perf_counter()
         try:
             window = self.window(question.snapshot, question.offset, question.limits, question.outline)
-            own_ms = (time.perf_counter() - question.started) * 1_000
+            built_s = time.perf_counter()
+            said.built_s = built_s - began_s
+            own_ms = (built_s - question.started) * 1_000
             if not question.trigger.is_invoked and (delay_s := self._pace.delay_s()):
                 await asyncio.sleep(delay_s)
             self._memory.put(uri, said)

@@ -42,6 +42,8 @@ class Said:
     model: str = ""
     piece_chars: list[int] = field(default_factory=list)
     is_counted: bool = False
+    built_s: float = 0.0
+    """What making its prompt took."""
     _shown: str = ""
     _shown_before: str = ""
     _shown_over: int = 0

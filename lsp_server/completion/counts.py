@@ -24,6 +24,7 @@ class Counts:
     displayed: int = 0
     accepted: int = 0
     partly_accepted: int = 0
+    chars_shown: int = 0
     chars_accepted: int = 0
     tokens: int = 0
     tokens_shown: int = 0

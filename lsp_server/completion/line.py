@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from context import Edit, Snapshot
 from context.syntax import look
 from context.window import n_tokens
-from lsp_server.completion import Completion, Superseded, postprocess
+from lsp_server.completion import Completion, Served, Superseded, postprocess
 from lsp_server.completion.asking import Asking, Question, Sources, Times
 from lsp_server.completion.cache import Memory, Said
 from lsp_server.completion.counts import Counts
@@ -42,20 +42,22 @@ class Completer:
         """Of the last answer that was waited for."""
         return self._asking.last_times
 
-    async def complete(self, snapshot: Snapshot, offset: int, *, is_invoked: bool) -> list[Completion]:
+    async def complete(
+        self, snapshot: Snapshot, offset: int, *, is_invoked: bool, served: Served | None = None
+    ) -> list[Completion]:
         """The completions at `offset`, one unless the developer has asked; none where nothing is to be shown.
 
-        Raises Superseded.
+        Raises Superseded. `served` is told how, as far as it comes.
         """
         started = time.perf_counter()
+        served = served or Served()
         self.prefetch.stop()
         with self._newest_wins(snapshot.uri):
             asked: Said | None = None
-            n_waits = 0
             while True:
                 said = self._known(snapshot, offset, is_invoked=is_invoked) or asked
                 if said is not None and said.is_done:
-                    completions = self._shown(snapshot, offset, is_invoked=is_invoked)
+                    completions = self._shown(snapshot, offset, served, is_invoked=is_invoked)
                     # An answer given for a place before this one may have nothing to show here, where another has.
                     if completions or asked is not None or said.is_for(snapshot, offset):
                         break
@@ -67,13 +69,17 @@ class Completer:
                         return []
                     said = asked = self._asking.ask(question)
                 self._asking.reach(snapshot.uri, said)
-                n_waits += 1
+                served.source = "running" if asked is None else "asked"
+                waiting_s = time.perf_counter()
                 await self._asking.wait(snapshot.uri, said)
+                served.waited_s += time.perf_counter() - waiting_s
                 if said.failure is not None:
                     raise said.failure
             self._asking.reach(snapshot.uri, said)
-            self.counts.from_memory += not n_waits
-            self.counts.adopted += bool(n_waits) and asked is None
+            served.source = served.source or "memory"
+            served.waited_s -= asked.built_s if asked is not None else 0.0
+            self.counts.from_memory += served.source == "memory"
+            self.counts.adopted += served.source == "running"
             if completions:
                 self.prefetch.follow(snapshot, completions[0])
             return completions
@@ -136,7 +142,7 @@ class Completer:
             return None
         return Question(snapshot, offset, trigger, limits, self._sources.outline(snapshot.uri, offset), started)
 
-    def _shown(self, snapshot: Snapshot, offset: int, *, is_invoked: bool) -> list[Completion]:
+    def _shown(self, snapshot: Snapshot, offset: int, served: Served, *, is_invoked: bool) -> list[Completion]:
         """What is shown of the answers that agree with the text, each text once."""
         agreeing = self._memory.at(snapshot, offset, self._endpoint.status.model)
         found = list(agreeing) if is_invoked else list(itertools.islice(agreeing, 1))
@@ -148,15 +154,17 @@ class Completer:
             if said.is_done and (shown := _shown(said, rest, snapshot, offset)) is not None:
                 text, n_over = shown
                 completions.setdefault(text, Completion(text, offset, offset + n_over))
-                self._count_shown(said, text)
+                self._count_shown(said, text, served)
         return list(completions.values())[:MAX_CANDIDATES]
 
-    def _count_shown(self, said: Said, text: str) -> None:
+    def _count_shown(self, said: Said, text: str, served: Served) -> None:
         """Counts, once for each answer, what it cost and how much of that was shown."""
         if said.is_counted:
             return
         said.is_counted = True
         self.counts.shown += 1
+        self.counts.chars_shown += len(text)
+        served.shown_chars += len(text)
         end = said.text.rfind(text)
         n_beyond = said.n_tokens_beyond(len(said.text) - end - len(text)) if end >= 0 else 0
         self.counts.tokens_beyond += n_beyond
