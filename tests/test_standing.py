@@ -113,7 +113,9 @@ def test_what_the_code_uses_has_to_be_imported(tmp_path: Path) -> None:
     check_standing(tmp_path, PYTHON, "tests/test_cart.py", text, names=("Cart", "TAX"), unbound=("Cart",))
 
 
-@pytest.mark.parametrize("text", ["from shop.cart import *\n\nCart()\n", "import shop\n\nshop.Cart()\n", "cart.total()\n"])
+@pytest.mark.parametrize(
+    "text", ["from shop.cart import *\n\nCart()\n", "import shop\n\nshop.Cart()\n", "cart.total()\n"]
+)
 def test_what_may_be_bound_otherwise_is_not_missed(tmp_path: Path, text: str) -> None:
     check_standing(tmp_path, PYTHON, "tests/test_cart.py", text, names=("Cart", "total"))
 
