@@ -98,10 +98,11 @@ class Index:
         if root := self._roots.get(folder):
             root.reader.overlay.drop(path)
 
-    def forget(self, path: str | None = None) -> None:
-        """A store has changed, or what is open over it: that of one path in its folder, or all."""
+    def forget(self, paths: Sequence[str] = ()) -> None:
+        """A store has changed, or what is open over it: that of some paths in their folder, or all."""
         for view in self._views.values():
-            view.graph.forget(None if path is None else [path])
+            view.graph.forget(paths or None)
+            view.last = {of: shown for of, shown in view.last.items() if not _is_changed(of, shown, paths)}
 
     def renew(self, folder: str, resolver: Resolver) -> None:
         """Other files are there, or other build files: how imports are resolved is made anew elsewhere."""
@@ -166,6 +167,12 @@ class _View:
     def seen(self, snapshot: Snapshot, facts: FileFacts | None) -> View:
         """What names mean in a document."""
         return self.graph.seen_from(self.facts(snapshot, facts), snapshot.text)
+
+
+def _is_changed(document: str, shown: Sequence[Snippet], paths: Sequence[str]) -> bool:
+    """Whether what is shown beside a document may not stand there any more; its own lines it shows as they are."""
+    others = [one.path for one in shown if one.path != document]
+    return not paths or any(other.endswith(path) for path in paths for other in others)
 
 
 def _with_lf(snippet: Snippet) -> Snippet:

@@ -128,7 +128,7 @@ class Desk:
             document.facts = facts
             self._index.show(document.folder, facts, document.text())
             if is_new:
-                self._index.forget(document.path)
+                self._index.forget([document.path])
                 if self._place is not None and self._place[0] != uri:
                     self._wanted = self._wanted or self._place
 
@@ -176,7 +176,7 @@ class Desk:
         self._unparsed.pop(uri, None)
         if document and self._index:
             self._index.hide(document.folder, document.path)
-            self._index.forget(document.path)
+            self._index.forget([document.path])
             self._wanted = self._wanted or self._place
 
     def _touch(self, uri: str) -> None:
@@ -196,16 +196,16 @@ class Desk:
         index = self._index
         if index is None:
             return
-        self._post(("renewed", folder, None))
+        self._post(("renewed", folder, tuple(paths), None))
         if not paths or index.is_listing_changed(folder, paths):
-            self._post(("renewed", folder, index.resolver(folder)))
+            self._post(("renewed", folder, (), index.resolver(folder)))
 
-    def _renew(self, folder: str, resolver: Any) -> None:
-        """Something new may be known for the place where somebody is."""
+    def _renew(self, folder: str, paths: tuple[str, ...], resolver: Any) -> None:
+        """Something new may be known for the place where somebody is: of these files, or of all."""
         assert self._index is not None
         self._wanted = self._wanted or self._place
         if resolver is None:
-            self._index.forget()
+            self._index.forget(paths)
         else:
             self._index.renew(folder, resolver)
 
