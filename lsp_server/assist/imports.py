@@ -33,7 +33,7 @@ def _n_leading(code: str, language_id: str) -> tuple[list[str], int]:
     imports: list[str] = []
     end = 0
     for span in outline.imports if outline is not None else ():
-        if code[end : span.start].strip(" \t\r\n;"):
+        if code[end : span.start].replace("<?php", "").strip(" \t\r\n;"):
             break
         imports.append(code[span.start : span.end].strip().rstrip(";") + _semicolon(code, span.start, span.end))
         line_end = LINE_BREAK.search(code, span.end)
@@ -51,10 +51,11 @@ def import_edits(
 ) -> tuple[Edit, ...]:
     """One edit that adds the imports the document lacks behind its last one at the margin before the stretch."""
     text = snapshot.text
-    missing = [line for line in dict.fromkeys(imports) if line not in text]
-    if not missing:
-        return ()
     if outline is None:
+        return ()
+    there = {text[span.start : span.end].strip().rstrip(";") for span in outline.imports}
+    missing = [line for line in dict.fromkeys(imports) if line.rstrip(";") not in there]
+    if not missing:
         return ()
     ends = [
         snapshot.line_end(span.end)
