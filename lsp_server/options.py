@@ -1,7 +1,8 @@
 """The sections of the settings: owns every option, its default, its documentation and who may set it, not its sources.
 
-An option of scope `user` may redirect traffic, run something or loosen a rule: no editor sets it, since an
-editor may pass on what an opened repository asks for.
+An option of scope `user` may redirect traffic, run something or loosen a rule: no editor sets it. One of scope
+`machine` is taken from editors that say that no opened folder can set it, one of scope `any` from every editor. What an
+opened repository may ask for is an option's `tightest` value alone, or more of it where that is a list.
 """
 
 from __future__ import annotations
@@ -18,9 +19,18 @@ FimFormatName = Literal[
 ]
 
 
-def _option(default: Any, description: str, *, scope: Literal["any", "user"] = "any", **limits: Any) -> Any:
-    """A field with its documentation; `scope="user"` keeps editors, and so repositories, from setting it."""
-    return Field(default, description=description, json_schema_extra={"scope": scope}, **limits)
+Offered = Literal["completion", "explain", "fix", "tests"]
+"""What the server does for a developer by asking a model."""
+
+Scope = Literal["any", "machine", "user"]
+MORE = "more"
+"""The tightest value of a list that every source may only make longer."""
+
+
+def _option(default: Any, description: str, *, scope: Scope = "any", tightest: Any = None, **limits: Any) -> Any:
+    """A field with its documentation, who may set it, and what even an opened repository may make of it."""
+    extra: dict[str, Any] = {"scope": scope, "tightest": tightest}
+    return Field(default, description=description, json_schema_extra=extra, **limits)
 
 
 class _Section(BaseModel):
@@ -30,16 +40,40 @@ class _Section(BaseModel):
 class TierSettings(_Section):
     """Where one tier's model is served."""
 
-    url: str | None = _option(None, "Base URL of the OpenAI-compatible endpoint, ending in /v1.")
-    model: str | None = _option(None, "Name of the served model; the endpoint's first model when unset.")
+    url: str | None = _option(None, "Base URL of the OpenAI-compatible endpoint, ending in /v1.", scope="machine")
+    fallback_urls: tuple[str, ...] = _option(
+        (),
+        "Base URLs of the same service elsewhere, best first; asked while the ones before them fail.",
+        scope="machine",
+    )
+    model: str | None = _option(
+        None, "Name of the served model; the endpoint's first model when unset.", scope="machine"
+    )
     token_env: str | None = _option(
         None, "Environment variable that holds the bearer token for this endpoint.", scope="user"
     )
+    token_file: str | None = _option(
+        None, "File that holds the bearer token, where token_env is unset; ~ is your home folder.", scope="user"
+    )
+    token_keyring: str | None = _option(
+        None,
+        "Entry of the system's key store that holds the bearer token, as service/user; needs the extra `keyring`.",
+        scope="user",
+    )
+    token_command: tuple[str, ...] = _option(
+        (),
+        "Command and its arguments that print the bearer token; run without a shell, for 30 seconds at most.",
+        scope="user",
+    )
     mode: Literal["auto", "fim", "chat"] = _option(
-        "auto", "How completions are asked for: fill-in-the-middle, chat, or found out by asking the endpoint."
+        "auto",
+        "How completions are asked for: fill-in-the-middle, chat, or found out by asking the endpoint.",
+        scope="machine",
     )
     fim_format: FimFormatName = _option(
-        "auto", "Fill-in-the-middle tokens of the model; auto asks the endpoint which of them it knows."
+        "auto",
+        "Fill-in-the-middle tokens of the model; auto asks the endpoint which of them it knows.",
+        scope="machine",
     )
     first_token_ms: int = _option(
         2_000, "Milliseconds to wait for the first token before giving up.", ge=50, le=600_000
@@ -53,12 +87,19 @@ class TierSettings(_Section):
             raise ValueError("must start with http:// or https://")
         return url.rstrip("/") if url else None
 
+    @field_validator("fallback_urls")
+    @classmethod
+    def _have_http_schemes(cls, urls: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(url for one in urls if (url := cls._has_http_scheme(one)))
+
 
 class ThinkingTierSettings(TierSettings):
     """The stronger, slower tier, asked only when the user wants it."""
 
     url: str | None = _option(
-        None, "Base URL of the stronger, slower model's endpoint, ending in /v1; asked when thinking is toggled on."
+        None,
+        "Base URL of the stronger, slower model's endpoint, ending in /v1; asked when thinking is toggled on.",
+        scope="machine",
     )
     first_token_ms: int = _option(
         60_000, "Milliseconds to wait for the first token before giving up.", ge=50, le=600_000
@@ -71,6 +112,12 @@ class EndpointSettings(_Section):
 
     instant: TierSettings = TierSettings()
     thinking: ThinkingTierSettings = ThinkingTierSettings()
+    only: tuple[str, ...] = _option(
+        (),
+        "Host names, networks (CIDR) and origins (https://host:port) of which alone an endpoint may be, besides the "
+        "local engine; empty for all that the other rules allow.",
+        scope="user",
+    )
     allowed_networks: tuple[str, ...] = _option(
         (),
         "Networks (CIDR) that may be reached besides loopback and private addresses.",
@@ -84,6 +131,12 @@ class EndpointSettings(_Section):
     )
     ca_file: str | None = _option(
         None, "PEM file with the company's certificate authority, in addition to the system's.", scope="user"
+    )
+    cert_file: str | None = _option(
+        None, "PEM file with the certificate by which endpoints know this machine or you (mutual TLS).", scope="user"
+    )
+    key_file: str | None = _option(
+        None, "PEM file with cert_file's private key, unless it is in the same file; not encrypted.", scope="user"
     )
 
     @field_validator("allowed_networks")
@@ -99,14 +152,18 @@ class EndpointSettings(_Section):
 class EmbeddedSettings(_Section):
     """The small local engine that serves when no endpoint is set."""
 
-    enabled: bool = _option(True, "Start the local engine when no endpoint is set and it is installed.")
+    enabled: bool = _option(
+        True, "Start the local engine when no endpoint is set and it is installed.", scope="machine"
+    )
     model_path: str | None = _option(
         None, "GGUF file to serve instead of the one `instant-lsp engine fetch` brings.", scope="user"
     )
     mirror_url: str | None = _option(
         None, "Internal address of the model file, asked first by `instant-lsp engine fetch`.", scope="user"
     )
-    threads: int = _option(0, "Threads of the engine; 0 means one less than the machine's cores.", ge=0, le=256)
+    threads: int = _option(
+        0, "Threads of the engine; 0 means one less than the machine's cores.", scope="machine", ge=0, le=256
+    )
     idle_minutes: int = _option(15, "Minutes without use after which the engine stops.", ge=1, le=1_440)
     budget_tokens: int = _option(
         400, "Prompt tokens per completion on the local engine, whose prompts are slow.", ge=64, le=16_384
@@ -118,11 +175,11 @@ class EmbeddedSettings(_Section):
 class CompletionSettings(_Section):
     """Inline completion."""
 
-    enabled: bool = _option(True, "Offer inline completions.")
+    enabled: bool = _option(True, "Offer inline completions.", tightest=False)
     budget_tokens: int = _option(2_048, "Prompt tokens per completion.", ge=64, le=131_072)
     max_lines: int = _option(12, "Lines a completion may have at the most.", ge=1, le=200)
     max_tokens: int = _option(256, "Tokens a completion may have at the most.", ge=8, le=4_096)
-    disabled_languages: tuple[str, ...] = _option((), "LSP language identifiers without completions.")
+    disabled_languages: tuple[str, ...] = _option((), "LSP language identifiers without completions.", tightest=MORE)
 
 
 class InstantChatSettings(_Section):
@@ -178,7 +235,9 @@ class ContextSettings(_Section):
     """What the model is shown besides the text around the cursor."""
 
     enabled: bool = _option(
-        True, "Index the workspace, and show the model the definitions and similar code that belong to the cursor."
+        True,
+        "Index the workspace, and show the model the definitions and similar code that belong to the cursor.",
+        tightest=False,
     )
     roots: tuple[str, ...] = _option(
         (), "Further folders, such as other internal repositories, that are indexed and read as well.", scope="user"
@@ -193,16 +252,50 @@ class ContextSettings(_Section):
     _are_providers = field_validator("providers", mode="before")(read_providers)
 
 
+class FeatureSettings(_Section):
+    """Which features there are at all."""
+
+    disabled: tuple[Offered, ...] = _option(
+        (), "Features that are switched off: completion, explain (with hovers), fix, tests.", tightest=MORE
+    )
+
+
+class AuditSettings(_Section):
+    """The trail of what was sent and refused, which holds no text of a file."""
+
+    enabled: bool = _option(True, "Keep an audit trail of every request.", scope="user")
+    required: bool = _option(False, "Send nothing while the audit trail cannot be written.", scope="user")
+    folder: str | None = _option(
+        None, "Folder of the audit trail; in the user's own state folder when unset.", scope="user"
+    )
+    paths: Literal["hashed", "plain"] = _option(
+        "hashed", "Whether files are named in the trail, or told apart by a hash with the user's own key.", scope="user"
+    )
+    fsync: Literal["always", "interval", "never"] = _option(
+        "interval",
+        "How often the trail is brought to the disk itself: with each batch, every 5 s, never.",
+        scope="user",
+    )
+    max_file_mb: int = _option(
+        16, "Megabytes after which the trail goes on in a new file.", scope="user", ge=1, le=1_024
+    )
+    max_file_days: int = _option(1, "Days after which the trail goes on in a new file.", scope="user", ge=1, le=366)
+
+
 class SecretsSettings(_Section):
     """Files of which nothing is sent."""
 
-    refused: tuple[str, ...] = _option((), "Further file patterns (as in .gitignore) of which nothing is ever sent.")
+    refused: tuple[str, ...] = _option(
+        (), "Further file patterns (as in .gitignore) of which nothing is ever sent.", tightest=MORE
+    )
 
 
 class LogSettings(_Section):
     """The server's own log, which never holds text of a file."""
 
-    level: Literal["debug", "info", "warning", "error"] = _option("warning", "Least severity that is logged.")
+    level: Literal["debug", "info", "warning", "error"] = _option(
+        "warning", "Least severity that is logged.", scope="machine"
+    )
 
 
 class Settings(_Section):
@@ -214,8 +307,11 @@ class Settings(_Section):
     hover: Literal["off", "on-demand", "always"] = _option(
         "on-demand",
         "Explain the name under the cursor in hovers, by the model: when the hover is asked again, or always.",
+        tightest="off",
     )
     chat: ChatSettings = ChatSettings()
     context: ContextSettings = ContextSettings()
+    features: FeatureSettings = FeatureSettings()
+    audit: AuditSettings = AuditSettings()
     secrets: SecretsSettings = SecretsSettings()
     log: LogSettings = LogSettings()

@@ -29,6 +29,7 @@ from lsp_server.endpoint.status import Status
 from lsp_server.features import code_actions, completions, explanations, folders
 from lsp_server.features.folders import Folders, folder_of
 from lsp_server.options import Settings
+from lsp_server.policy import Policy, read_policy
 from lsp_server.settings import Problem, load, merged
 from lsp_server.text_buffer import Change
 from lsp_server.transport import Protocol
@@ -41,6 +42,9 @@ if TYPE_CHECKING:
 STATUS = "instant/status"
 """Notification with the fields of Status; sent once per change."""
 
+USERS_SETTINGS = "instantUserSettings"
+"""The experimental capability of an editor whose settings for us no opened folder can set."""
+
 CONFIGURATION_DEADLINE_S = 5.0
 """An editor that answers later is served with the settings known by then."""
 
@@ -50,8 +54,10 @@ log = logging.getLogger(__name__)
 class InstantServer(LanguageServer):
     """The language server of one editor."""
 
-    def __init__(self) -> None:
+    def __init__(self, read_policy: Callable[[], Policy] = read_policy) -> None:
         super().__init__("instant-lsp", __version__, protocol_cls=Protocol)
+        self._read_policy = read_policy
+        self.policy = Policy()
         self.settings = Settings()
         self.problems: list[Problem] = []
         self.status = Status("starting", "The server is starting.")
@@ -62,6 +68,7 @@ class InstantServer(LanguageServer):
         self.counts = Counts()
         self.outcomes = Outcomes(self.counts)
         self._from_editor: dict[str, Any] = {}
+        self._section: dict[str, Any] = {}
         self._of_session = self.status
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_ready = asyncio.Event()
@@ -90,10 +97,22 @@ class InstantServer(LanguageServer):
 
     def configure(self, editor: dict[str, Any]) -> None:
         """Settings from all sources; wrong ones are told once and left out."""
-        self.settings, self.problems = load(editor)
+        self.policy = self._read_policy()
+        self.settings, self.problems = load(
+            editor,
+            is_users_alone=self._sends_users_settings,
+            folders=self.folders.paths(),
+            policy=self.policy,
+        )
         logging.getLogger("lsp_server").setLevel(self.settings.log.level.upper())
         for problem in self.problems:
             log.warning("%s", problem)
+
+    @property
+    def _sends_users_settings(self) -> bool:
+        """Whether the client says that no opened folder has a part in the settings it sends."""
+        able = self.protocol._converter.unstructure(self.client_capabilities.experimental)
+        return isinstance(able, dict) and able.get(USERS_SETTINGS) is True
 
     async def start(self) -> None:
         """Makes the session for the settings as they are now, in place of the one before."""
@@ -120,19 +139,31 @@ class InstantServer(LanguageServer):
         return self.session
 
     async def pull_settings(self) -> None:
-        """Asks the client for its section `instant`, where it has one."""
+        """Reads all settings, with those that the client tells when it is asked."""
+        self._section = await self._asked_section()
+        self.configure(merged(self._from_editor, self._section))
+
+    async def reconfigure(self) -> None:
+        """Reads all settings anew; the session is made anew only if anything in them changed."""
+        before = self.settings, self.problems, self.policy
+        await self.pull_settings()
+        if (self.settings, self.problems, self.policy) != before:
+            await self.start()
+
+    async def _asked_section(self) -> dict[str, Any]:
+        """What the client has under `instant`; what it had before where it does not tell."""
         capabilities = self.client_capabilities.workspace
         if capabilities is None or not capabilities.configuration:
-            return
+            return self._section
         item = types.ConfigurationItem(section="instant")
         asked = self.workspace_configuration_async(types.ConfigurationParams(items=[item]))
         try:
             answer = await asyncio.wait_for(asked, CONFIGURATION_DEADLINE_S)
         except (JsonRpcException, TimeoutError) as error:
             log.warning("the editor did not tell its settings: %s", type(error).__name__)
-            return
+            return self._section
         section = answer[0] if answer else None
-        self.configure(merged(self._from_editor, section if isinstance(section, dict) else {}))
+        return section if isinstance(section, dict) else {}
 
     def show_status(self, status: Status) -> None:
         """Takes over what the session says of itself."""
@@ -228,11 +259,8 @@ async def initialized(ls: InstantServer, params: types.InitializedParams) -> Non
 
 
 async def did_change_configuration(ls: InstantServer, params: types.DidChangeConfigurationParams) -> None:
-    """Settings are pulled anew; the session is made anew only if they changed."""
-    before = ls.settings
-    await ls.pull_settings()
-    if ls.settings != before:
-        await ls.start()
+    """The user has changed something."""
+    await ls.reconfigure()
 
 
 async def code_action(ls: InstantServer, params: types.CodeActionParams) -> list[types.CodeAction | types.Command]:

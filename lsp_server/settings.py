@@ -1,38 +1,47 @@
 """Where settings come from: owns their sources, which goes before which, and what is told of a wrong one.
 
-Sources, the later overriding the earlier: defaults, the user's TOML file, `INSTANT_LSP_...` in the
-environment, the editor (`initializationOptions`, then `workspace/configuration` section `instant`).
-An editor may pass on what an opened repository asks for, so options of scope `user` are taken from
-the user's file and the environment alone. A wrong value never stops the server: it is reported as a
-Problem with its place, and what the source below says is used.
+From the last word to the first: the company's policy, the environment (`INSTANT_LSP_...`), the user's TOML file, the
+editor (`initializationOptions`, then `workspace/configuration` section `instant`), defaults. A file of an opened
+repository can only tighten, whatever stands elsewhere, and so does what an editor sends that may pass on an opened
+folder's settings. A wrong value never stops the server: it is reported as a Problem with its place, and what the next
+source says is used.
 """
 
 from __future__ import annotations
 
 import os
+import stat
 import tomllib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 from platformdirs import user_config_path
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from lsp_server.options import Settings
+from lsp_server.options import MORE, Scope, Settings
+from lsp_server.policy import Policy, read_policy
 
 ENVIRONMENT_PREFIX = "INSTANT_LSP_"
+
+REPOSITORY_FILE = ".instant-lsp.toml"
+"""What a repository says of itself, at the root of an opened folder."""
+
+_MAX_REPOSITORY_BYTES = 64 << 10
+_SCOPES: tuple[Scope, ...] = ("any", "machine", "user")
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One documented option: `place` is its dotted name, `scope` who may set it."""
+    """One documented option: `place` is its dotted name, `scope` who may set it, `tightest` see options."""
 
     place: str
     annotation: Any
     default: Any
     description: str
-    scope: str
+    scope: Scope
+    tightest: Any = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +56,19 @@ class Problem:
         return f"setting {self.place} ({self.source}): {self.message}; it is ignored"
 
 
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """Values by their places, and which options they may set; one that sets none can still tighten."""
+
+    name: str
+    values: Mapping[str, Any]
+    scopes: tuple[Scope, ...] = _SCOPES
+    is_trusted: bool = True
+
+    def may_set(self, option: Option) -> bool:
+        return option.scope in self.scopes and (self.is_trusted or option.tightest is None)
+
+
 def options(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[Option]:
     """Every option in the order of the code; the one source of help, documentation and editor manifests."""
     for name, field in model.model_fields.items():
@@ -54,9 +76,11 @@ def options(model: type[BaseModel] = Settings, prefix: str = "") -> Iterator[Opt
         if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from options(field.annotation, f"{place}.")
         else:
-            extra = field.json_schema_extra
-            scope = str(extra["scope"]) if isinstance(extra, dict) else "any"
-            yield Option(place, field.annotation, field.default, field.description or "", scope)
+            extra: Any = field.json_schema_extra or {}
+            description = field.description or ""
+            yield Option(
+                place, field.annotation, field.default, description, extra.get("scope", "any"), extra.get("tightest")
+            )
 
 
 def user_file() -> Path:
@@ -64,25 +88,29 @@ def user_file() -> Path:
     return user_config_path("instant-lsp", appauthor=False) / "settings.toml"
 
 
-def load(editor: Mapping[str, Any] | None = None) -> tuple[Settings, list[Problem]]:
-    """Settings from all sources; `editor` is the section as the editor sent it, already merged."""
+def load(
+    editor: Mapping[str, Any] | None = None,
+    *,
+    is_users_alone: bool = False,
+    folders: Iterable[Path] = (),
+    policy: Policy | None = None,
+) -> tuple[Settings, list[Problem]]:
+    """Settings from all sources; `editor` is the section as the editor sent it, already merged.
+
+    `is_users_alone` says that no opened folder can have set anything in it; `folders` are those that are opened.
+    """
+    policy = policy if policy is not None else read_policy()
     problems: list[Problem] = []
-    given: dict[str, list[tuple[str, Any]]] = {}
     known = {option.place: option for option in options()}
-    for source, values in (
-        ("user", _read_user_file(user_file(), problems)),
-        ("environment", _read_environment(os.environ, known)),
-        ("editor", editor or {}),
-    ):
-        for place, value in _leaves(values):
-            option = known.get(place)
-            if option is None:
-                problems.append(Problem(place, _name(source), f"there is no such option{_near(place, known)}"))
-            elif source == "editor" and option.scope == "user":
-                problems.append(Problem(place, _name(source), f"only {user_file()} or the environment may set it"))
-            else:
-                given.setdefault(place, []).append((source, value))
-    return _validated(given, problems)
+    of_editor: tuple[Scope, ...] = ("any", "machine") if is_users_alone else ("any",)
+    sources = [
+        *(_of_repository(folder / REPOSITORY_FILE, problems) for folder in folders),
+        _Source("editor settings", editor or {}, of_editor, is_trusted=is_users_alone),
+        _Source(str(user_file()), _read_user_file(user_file(), problems)),
+        _Source("environment", _read_environment(os.environ, known)),
+        _Source(policy.place, policy.settings),
+    ]
+    return _validated(_given(sources, known, problems), problems)
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,7 +125,56 @@ def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]
     return both
 
 
-def _validated(given: dict[str, list[tuple[str, Any]]], problems: list[Problem]) -> tuple[Settings, list[Problem]]:
+_Given = dict[str, list[tuple[str, Any]]]
+"""By place: names of sources and their values, the last of which counts."""
+
+
+def _given(sources: list[_Source], known: Mapping[str, Option], problems: list[Problem]) -> _Given:
+    """What each source sets and may set; after all of them what tightens it."""
+    given: _Given = {}
+    tightening: list[tuple[Option, str, Any]] = []
+    for source in sources:
+        for place, value in _leaves(source.values):
+            option = known.get(place)
+            if option is None:
+                problems.append(Problem(place, source.name, f"there is no such option{_near(place, known)}"))
+            elif option.tightest != MORE and source.may_set(option):
+                given.setdefault(place, []).append((source.name, value))
+            elif option.tightest is not None:
+                tightening.append((option, source.name, value))
+            else:
+                problems.append(Problem(place, source.name, _why_not(source)))
+    for option, name, value in tightening:
+        if message := _tighten(given.setdefault(option.place, []), option, value, name):
+            problems.append(Problem(option.place, name, message))
+    return given
+
+
+def _tighten(values: list[tuple[str, Any]], option: Option, value: Any, name: str) -> str:
+    """Makes a list longer, or anything else what is tightest; what is wrong with the value, if anything is."""
+    kind = TypeAdapter(option.annotation)
+    before = values[-1][1] if values else option.default
+    try:
+        value = kind.validate_python(value)
+        before = kind.validate_python(before)
+    except ValidationError as error:
+        return _plain(error.errors(include_url=False, include_input=False)[0]["msg"])
+    if option.tightest == MORE:
+        values.append((name, list(dict.fromkeys([*before, *value]))))
+    elif value == option.tightest:
+        values.append((name, value))
+    elif value != before:
+        return f"an opened folder can only make it {str(option.tightest).lower()}"
+    return ""
+
+
+def _why_not(source: _Source) -> str:
+    if not source.scopes:
+        return f"a repository may only refuse and switch off; {user_file()} may set it"
+    return f"only {user_file()} or the environment may set it"
+
+
+def _validated(given: _Given, problems: list[Problem]) -> tuple[Settings, list[Problem]]:
     """Settings from each place's last value that is right: a wrong one does not hide the source below."""
     while True:
         merged: dict[str, Any] = {}
@@ -111,7 +188,7 @@ def _validated(given: dict[str, list[tuple[str, Any]]], problems: list[Problem])
             wrong = {next(p for p in _prefixes(fault["loc"]) if given.get(p)): fault["msg"] for fault in faults}
         for place, message in wrong.items():
             source, _ = given[place].pop()
-            problems.append(Problem(place, _name(source), _plain(message)))
+            problems.append(Problem(place, source, _plain(message)))
 
 
 def _prefixes(loc: tuple[int | str, ...]) -> Iterator[str]:
@@ -122,10 +199,6 @@ def _prefixes(loc: tuple[int | str, ...]) -> Iterator[str]:
 
 def _plain(message: str) -> str:
     return message.removeprefix("Value error, ").removeprefix("Input ")
-
-
-def _name(source: str) -> str:
-    return {"user": str(user_file()), "environment": "environment", "editor": "editor settings"}[source]
 
 
 def _near(place: str, known: Mapping[str, Option]) -> str:
@@ -145,15 +218,39 @@ def _read_user_file(path: Path, problems: list[Problem]) -> dict[str, Any]:
         return {}
 
 
+def _of_repository(path: Path, problems: list[Problem]) -> _Source:
+    """What the opened folder asks for. Its file may be anything: what is no small file of text is not read."""
+    values: dict[str, Any] = {}
+    try:
+        descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+        with open(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise OSError("it is no file")
+            values = tomllib.loads(file.read(_MAX_REPOSITORY_BYTES).decode("utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        pass
+    except (OSError, ValueError, RecursionError) as error:
+        # Its words are not passed on: they may quote the file.
+        problems.append(Problem("file", str(path), f"it cannot be read ({type(error).__name__})"))
+    return _Source(str(path), values, (), is_trusted=False)
+
+
 def _read_environment(environ: Mapping[str, str], known: Mapping[str, Option]) -> dict[str, Any]:
     """`INSTANT_LSP_ENDPOINT_INSTANT_URL` sets `endpoint.instant.url`; lists are separated by commas."""
     found: dict[str, Any] = {}
     for place, option in known.items():
         value = environ.get(ENVIRONMENT_PREFIX + place.replace(".", "_").upper())
         if value:
-            is_list = option.annotation == tuple[str, ...]
+            is_list = _is_list_of_words(option.annotation)
             _put(found, place, [part.strip() for part in value.split(",")] if is_list else value)
     return found
+
+
+def _is_list_of_words(annotation: Any) -> bool:
+    if get_origin(annotation) is not tuple:
+        return False
+    element = get_args(annotation)[0]
+    return element is str or get_origin(element) is Literal
 
 
 def _leaves(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -12,8 +12,6 @@ from typing import Any
 from lsp_server.options import Settings
 from lsp_server.settings import ENVIRONMENT_PREFIX, Option, options
 
-# Sections a repository's own editor settings may change; everything else redirects, costs or protects something.
-_WORKSPACE_SECTIONS = frozenset({"completion"})
 _VIMDOC_WIDTH = 78
 
 
@@ -21,7 +19,8 @@ def vscode_properties() -> dict[str, dict[str, Any]]:
     """`contributes.configuration.properties` of the VS Code extension, by `instant.<place>`.
 
     Each option may be null, and is by default: an editor that sends a default would override the user's file.
-    Options that no editor may set are left out, since setting them there would have no effect.
+    Options that no editor may set are left out, since setting them there would have no effect. No folder's own
+    settings may change any: what a repository has to say stands in its own file, for every editor.
     """
     schema = Settings.model_json_schema()
     return {
@@ -29,7 +28,7 @@ def vscode_properties() -> dict[str, dict[str, Any]]:
             **_nullable(_option_schema(schema, option.place)),
             "default": None,
             "markdownDescription": f"{option.description} Default of the server: `{_default(option)}`.",
-            "scope": "window" if option.place.split(".")[0] in _WORKSPACE_SECTIONS else "machine",
+            "scope": "machine",
         }
         for option in options()
         if option.scope != "user"

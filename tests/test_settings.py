@@ -28,7 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def check_settings(editor: Mapping[str, Any] | None = None, *problems: str) -> Settings:
     """The settings; the problems have to be as many as given, each naming its part."""
-    settings, found = load(editor)
+    settings, found = load(editor, is_users_alone=True)
     assert len(found) == len(problems), [str(problem) for problem in found]
     for problem, part in zip(found, problems, strict=True):
         assert part in str(problem)
@@ -47,18 +47,18 @@ def test_nothing_set_is_the_defaults() -> None:
     assert check_settings({}) == Settings()
 
 
-def test_a_later_source_overrides_an_earlier_one(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home.write_text("[completion]\nmax_lines = 1\nmax_tokens = 11\nbudget_tokens = 111\n", encoding="utf-8")
-    monkeypatch.setenv("INSTANT_LSP_COMPLETION_MAX_TOKENS", "22")
-    monkeypatch.setenv("INSTANT_LSP_COMPLETION_BUDGET_TOKENS", "222")
-    completion = check_settings({"completion": {"budget_tokens": 333}}).completion
+def test_what_the_user_says_goes_before_what_an_editor_sends(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home.write_text("[completion]\nmax_tokens = 22\nbudget_tokens = 222\n", encoding="utf-8")
+    monkeypatch.setenv("INSTANT_LSP_COMPLETION_BUDGET_TOKENS", "333")
+    editor = {"completion": {"max_lines": 1, "max_tokens": 11, "budget_tokens": 111}}
+    completion = check_settings(editor).completion
     assert (completion.max_lines, completion.max_tokens, completion.budget_tokens) == (1, 22, 333)
 
 
 def test_a_wrong_value_does_not_hide_the_right_one_below(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    home.write_text('endpoint.instant.url = "http://gpu.internal/v1"\ncompletion.max_lines = 3\n', encoding="utf-8")
+    home.write_text('endpoint.instant.url = "gpu"\ncompletion.max_lines = 0\n', encoding="utf-8")
     monkeypatch.setenv("INSTANT_LSP_COMPLETION_MAX_LINES", "many")
-    editor = {"endpoint": {"instant": {"url": "gpu"}}, "completion": {"max_lines": 0}}
+    editor = {"endpoint": {"instant": {"url": "http://gpu.internal/v1"}}, "completion": {"max_lines": 3}}
     settings = check_settings(editor, "url", "max_lines", "max_lines")
     assert (settings.endpoint.instant.url, settings.completion.max_lines) == ("http://gpu.internal/v1", 3)
 

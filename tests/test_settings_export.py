@@ -38,7 +38,7 @@ def test_the_server_takes_every_offered_option_from_an_editor(name: str, monkeyp
     monkeypatch.setattr("lsp_server.settings.user_file", lambda: Path("/nonexistent/settings.toml"))
     place = name.removeprefix("instant.")
     default = next(option.default for option in options() if option.place == place)
-    _, problems = load(nested(place, default))
+    _, problems = load(nested(place, default), is_users_alone=True)
     assert problems == []
 
 
@@ -56,9 +56,8 @@ def test_what_an_editor_may_not_set_is_not_offered() -> None:
     assert hidden.isdisjoint(vscode_properties())
 
 
-def test_a_repository_cannot_redirect_the_server() -> None:
-    open_to_workspaces = {name for name, offered in vscode_properties().items() if offered["scope"] != "machine"}
-    assert not [name for name in open_to_workspaces if name.startswith(("instant.endpoint.", "instant.secrets."))]
+def test_an_opened_folder_sets_nothing_in_vs_code() -> None:
+    assert {offered["scope"] for offered in vscode_properties().values()} == {"machine"}
 
 
 def test_limits_and_choices_reach_the_settings_editor() -> None:
@@ -69,7 +68,7 @@ def test_limits_and_choices_reach_the_settings_editor() -> None:
         "maximum": 200,
         "default": None,
         "markdownDescription": "Lines a completion may have at the most. Default of the server: `12`.",
-        "scope": "window",
+        "scope": "machine",
     }
     assert offered["instant.endpoint.instant.mode"]["enum"] == ["auto", "fim", "chat", None]
     assert offered["instant.completion.disabled_languages"]["items"] == {"type": "string"}

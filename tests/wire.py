@@ -32,6 +32,7 @@ Kind = Literal["neovim", "vscode"]
 CAPABILITIES: dict[Kind, dict[str, Any]] = {
     "neovim": {
         "general": {"positionEncodings": ["utf-8", "utf-16", "utf-32"]},
+        "experimental": {"instantUserSettings": True},
         "textDocument": {
             "hover": {"dynamicRegistration": True, "contentFormat": ["markdown", "plaintext"]},
             "codeAction": {
@@ -48,6 +49,7 @@ CAPABILITIES: dict[Kind, dict[str, Any]] = {
     },
     "vscode": {
         "general": {"positionEncodings": ["utf-16"]},
+        "experimental": {"instantUserSettings": True},
         "textDocument": {
             "hover": {"dynamicRegistration": True, "contentFormat": ["markdown", "plaintext"]},
             "codeAction": {

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable
 from dataclasses import asdict
 from functools import lru_cache, partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -20,6 +21,7 @@ from pygls.exceptions import JsonRpcException
 from pygls.uris import to_fs_path
 
 from lsp_server.documents import NotOpenError
+from lsp_server.settings import REPOSITORY_FILE
 from lsp_server.workspace.messages import Event, Progress, Scope
 
 if TYPE_CHECKING:
@@ -56,17 +58,21 @@ class Folders:
     def scope(self) -> Scope:
         """What is to be indexed by the editor's folders and the settings."""
         settings = self._ls.settings
-        folders = [to_fs_path(folder.uri) for folder in self._ls.workspace.folders.values()]
-        if not folders and self._ls.workspace.root_uri:
-            folders = [to_fs_path(self._ls.workspace.root_uri)]
         roots = [os.path.abspath(os.path.expanduser(root)) for root in settings.context.roots]
         return Scope(
-            folders=tuple(folder for folder in folders if folder),
+            folders=tuple(map(str, self.paths())),
             roots=tuple(roots),
             refused=settings.secrets.refused,
             is_watched=self._can_watch,
             is_enabled=settings.context.enabled,
         )
+
+    def paths(self) -> list[Path]:
+        """The opened folders."""
+        uris = [folder.uri for folder in self._ls.workspace.folders.values()]
+        if not uris and self._ls.workspace.root_uri:
+            uris = [self._ls.workspace.root_uri]
+        return [Path(path) for uri in uris if (path := to_fs_path(uri))]
 
     async def watch(self) -> None:
         """Asks to be told of changed files; they are looked for elsewhere where the editor cannot tell."""
@@ -144,17 +150,24 @@ def folder_of(uri: str, path: str) -> str:
 def did_save(ls: InstantServer, params: types.DidSaveTextDocumentParams) -> None:
     """A saved file is read again; the editor may tell of it as a watched file too, which then has no new content."""
     if path := to_fs_path(params.text_document.uri):
-        ls.syntax.changed([path])
+        _changed(ls, [path])
 
 
 def did_change_watched_files(ls: InstantServer, params: types.DidChangeWatchedFilesParams) -> None:
     """Files were made, changed or deleted, by whomever."""
-    ls.syntax.changed([path for change in params.changes if (path := to_fs_path(change.uri))])
+    _changed(ls, [path for change in params.changes if (path := to_fs_path(change.uri))])
+
+
+def _changed(ls: InstantServer, paths: list[str]) -> None:
+    ls.syntax.changed(paths)
+    if any(os.path.basename(path) == REPOSITORY_FILE for path in paths):
+        ls.spawn(ls.reconfigure())
 
 
 def did_change_workspace_folders(ls: InstantServer, params: types.DidChangeWorkspaceFoldersParams) -> None:
     """The folders are indexed anew as they are now; those that were there before have nothing new to read."""
     ls.syntax.configure(ls.folders.scope())
+    ls.spawn(ls.reconfigure())
 
 
 async def show_context(ls: InstantServer, uri: Any = None, position: Any = None, *_: Any) -> Any:

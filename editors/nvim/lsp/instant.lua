@@ -15,7 +15,8 @@ return {
     textDocument = { inlineCompletion = { dynamicRegistration = false } },
     -- Neovim refuses edits of a version that the buffer no longer has, but does not say so.
     workspace = { workspaceEdit = { documentChanges = true } },
-    experimental = { instantDiagnostics = true },
+    -- What setup() was given, and no exrc file: see lua/instant/init.lua.
+    experimental = { instantDiagnostics = true, instantUserSettings = true },
   },
   handlers = {
     ['$/progress'] = function(err, params, ctx)

@@ -13,7 +13,7 @@ import {
   TransportKind,
 } from "vscode-languageclient/node";
 
-import { SECTION, serverSettings } from "./configuration";
+import { SECTION, serverSettings, vouchForSettings } from "./configuration";
 import { tellDiagnostics } from "./diagnostics";
 import { EXPLAIN, type Explanations, TOGGLE_THINKING } from "./explain";
 import type { Status } from "./status";
@@ -41,6 +41,7 @@ export function createClient(path: string, listeners: Listeners): LanguageClient
   const client: QuietClient = new QuietClient(SECTION, "Instant", server, clientOptions(listeners, () => client));
   client.onNotification("instant/status", listeners.report);
   tellDiagnostics(client);
+  vouchForSettings(client);
   return client;
 }
 

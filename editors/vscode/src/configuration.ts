@@ -1,6 +1,7 @@
 // Reads the `instant` section of VS Code's settings; knows neither the server's options nor their defaults.
 
 import { workspace } from "vscode";
+import type { LanguageClient } from "vscode-languageclient/node";
 
 export const SECTION = "instant";
 
@@ -14,6 +15,18 @@ const EXTENSION_ONLY = "server";
 export function serverSettings(): Record<string, unknown> {
   const entries = Object.entries(workspace.getConfiguration().get<object>(SECTION, {}));
   return Object.fromEntries(entries.filter(([name]) => name !== EXTENSION_ONLY));
+}
+
+/** Tells the server that no opened folder has a part in these settings: the scope of each is "machine". */
+export function vouchForSettings(client: LanguageClient): void {
+  client.registerFeature({
+    fillClientCapabilities: (capabilities) => {
+      capabilities.experimental = { ...capabilities.experimental, instantUserSettings: true };
+    },
+    initialize: () => {},
+    getState: () => ({ kind: "static" }),
+    clear: () => {},
+  });
 }
 
 export function configuredServerPath(): string | null {
