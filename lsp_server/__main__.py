@@ -38,9 +38,9 @@ def _parser(argv: list[str]) -> argparse.Namespace:
     if argv[:1] != ["serve"]:  # the other commands bring imports that the server's start has no need of
         from lsp_server import context_cli, evaluate, index_cli, settings_export, try_out  # noqa: PLC0415
         from lsp_server.endpoint import engine_cli  # noqa: PLC0415
-        from lsp_server.ledger import audit_cli  # noqa: PLC0415
+        from lsp_server.ledger import audit_cli, report_cli  # noqa: PLC0415
 
-        for module in (try_out, index_cli, context_cli, engine_cli, audit_cli, settings_export, evaluate):
+        for module in (try_out, index_cli, context_cli, engine_cli, audit_cli, report_cli, settings_export, evaluate):
             module.add_parser(subparsers)
     return parser.parse_args(argv)
 

@@ -290,6 +290,18 @@ class SecretsSettings(_Section):
     )
 
 
+class MetricsSettings(_Section):
+    """What is counted and timed, on this machine alone; it holds no text and no path."""
+
+    enabled: bool = _option(
+        True, "Keep figures of what was asked, shown and accepted, for `instant-lsp report`.", tightest=False
+    )
+    retention_days: int = _option(30, "Days that figures are kept.", ge=1, le=3_650)
+    textfile: str | None = _option(
+        None, "File to write the counters to for Prometheus (textfile collector), ending in .prom.", scope="user"
+    )
+
+
 class LogSettings(_Section):
     """The server's own log, which never holds text of a file."""
 
@@ -314,4 +326,5 @@ class Settings(_Section):
     features: FeatureSettings = FeatureSettings()
     audit: AuditSettings = AuditSettings()
     secrets: SecretsSettings = SecretsSettings()
+    metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()

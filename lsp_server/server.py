@@ -28,6 +28,7 @@ from lsp_server.documents import Documents
 from lsp_server.endpoint.status import Status
 from lsp_server.features import code_actions, completions, explanations, folders
 from lsp_server.features.folders import Folders, folder_of
+from lsp_server.measuring import Measuring
 from lsp_server.options import Settings
 from lsp_server.policy import Policy, read_policy
 from lsp_server.settings import Problem, load, merged
@@ -66,7 +67,8 @@ class InstantServer(LanguageServer):
         self.syntax = Workspace(self.folders.take, self._room)
         self.last_place: tuple[Snapshot, int] | None = None
         self.counts = Counts()
-        self.outcomes = Outcomes(self.counts)
+        self.measuring = Measuring()
+        self.outcomes = Outcomes(self.counts, self.measuring.accepted, self.measuring.kept)
         self._from_editor: dict[str, Any] = {}
         self._section: dict[str, Any] = {}
         self._of_session = self.status
@@ -105,6 +107,7 @@ class InstantServer(LanguageServer):
             policy=self.policy,
         )
         logging.getLogger("lsp_server").setLevel(self.settings.log.level.upper())
+        self.measuring.configure(self.settings.metrics)
         for problem in self.problems:
             log.warning("%s", problem)
 
@@ -120,7 +123,8 @@ class InstantServer(LanguageServer):
 
         syntax = self.syntax
         syntax.configure(self.folders.scope())
-        session = Session(self.settings, syntax.near, self.show_status, self.counts, syntax.snippets)
+        measure = self.measuring.ended
+        session = Session(self.settings, syntax.near, self.show_status, self.counts, syntax.snippets, on_ended=measure)
         before, self.session = self.session, session
         self._is_ready.set()
         if before is not None:
@@ -273,6 +277,7 @@ async def shutdown(ls: InstantServer, _: None) -> None:
     if ls.session is not None:
         await ls.session.aclose()
     await ls.syntax.aclose()
+    await ls.measuring.aclose()
 
 
 async def current_status(ls: InstantServer, *_: Any) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from lsp_server.completion.line import Completer
 from lsp_server.endpoint.address import Resolve, fixed
 from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.embedded import EmbeddedEngine
+from lsp_server.endpoint.ended import Ended
 from lsp_server.endpoint.guard import open_client
 from lsp_server.endpoint.status import Status
 from lsp_server.knowledge import Knowledge
@@ -48,8 +49,11 @@ class Session:
         on_status: Callable[[Status], None],
         counts: Counts,
         snippets: Callable[[str], tuple[Snippet, ...]] = lambda uri: (),
+        *,
+        on_ended: Callable[[Ended], None] = lambda ended: None,
     ) -> None:
         self._settings = settings
+        self._on_ended = on_ended
         self._learned = TokenRate()
         self._rate = self._learned.rate
         self._on_status = on_status

@@ -54,7 +54,7 @@ def test_line_breaks_of_the_document_count_as_they_stand() -> None:
 def test_what_was_not_accepted_is_not_told() -> None:
     kept = Kept(pytest.fail)
     kept.edited(URI, Edit(0, 0, "x"))
-    kept.settle(URI, "1")
+    kept.settle("1")
     kept.close(URI)
 
 
@@ -65,7 +65,7 @@ def test_a_completion_taken_by_parts_is_told_once() -> None:
     outcomes.edited(URI, Edit(3, 3, " a"))
     outcomes.edited(URI, Edit(5, 5, " + b"))
     outcomes.edited(URI, Edit(5, 9, ""))
-    outcomes.kept.settle(URI, key)
+    outcomes.kept.settle(key)
     outcomes.kept.close_all()
     assert told == [(key, pytest.approx(2 / 6))]
 

@@ -51,17 +51,16 @@ class Kept:
         for accepted in self._documents[uri].values() if uri in self._documents else ():
             accepted.spans = [left for span in accepted.spans for left in _left_of(span, edit)]
 
-    def settle(self, uri: str, key: str) -> None:
+    def settle(self, key: str) -> None:
         """Tells what is left of one completion, and forgets it."""
-        accepted = self._documents[uri].pop(key, None) if uri in self._documents else None
-        if accepted is not None:
-            self._on_kept(key, accepted.share)
+        for among in self._documents.values():
+            if (accepted := among.pop(key, None)) is not None:
+                self._on_kept(key, accepted.share)
 
     def close(self, uri: str) -> None:
         """Tells what is left of a document's completions: nobody will look at them again."""
-        for key in list(self._documents.get(uri, ())):
-            self.settle(uri, key)
-        self._documents.pop(uri, None)
+        for key, accepted in self._documents.pop(uri, {}).items():
+            self._on_kept(key, accepted.share)
 
     def close_all(self) -> None:
         """Tells what is left in every document."""

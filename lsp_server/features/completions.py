@@ -31,16 +31,19 @@ async def inline_completion(
     snapshot, offset = ls.documents.at(params)
     if not _completes(ls, snapshot):
         return types.InlineCompletionList(items=[])
-    ls.at_cursor(snapshot, offset)
-    session = await ls.ready_session()
     is_invoked = params.context.trigger_kind is types.InlineCompletionTriggerKind.Invoked
+    session = await ls.ready_session()
     try:
-        completions = await session.completer.complete(snapshot, offset, is_invoked=is_invoked)
+        with ls.measuring.completing(snapshot.language, session.endpoint.status) as (answer, served):
+            ls.at_cursor(snapshot, offset)
+            completions = await session.completer.complete(snapshot, offset, is_invoked=is_invoked, served=served)
+            answer.outcome = "shown" if completions else "nothing"
     except Superseded:
         return None
     if not _is_current(ls, snapshot):
         return None
     keys = ls.outcomes.show(snapshot.uri, snapshot.text, completions)
+    ls.measuring.follow(keys, answer)
     return types.InlineCompletionList([_item(ls, snapshot, *pair) for pair in zip(completions, keys, strict=True)])
 
 

@@ -1,0 +1,133 @@
+"""What developers get, measured: owns how an answer's way through the server becomes a row; stores nothing itself."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+from cachetools import LRUCache
+
+from lsp_server.completion import Served, Superseded
+from lsp_server.completion.kept import KEPT_AFTER_S, Kept
+from lsp_server.endpoint.status import EndpointError, Status
+from lsp_server.ledger.measures import Accepted, Answer, Left, Request
+from lsp_server.ledger.metrics import Metrics, MetricsOptions
+from lsp_server.options import MetricsSettings
+
+if TYPE_CHECKING:
+    from lsp_server.endpoint.ended import Ended
+
+_MAX_FOLLOWED = 256
+
+
+@dataclass(slots=True)
+class _Followed:
+    """A completion of which something may be accepted yet."""
+
+    answer: Answer
+    n_accepted: int = 0
+
+
+class Measuring:
+    """The figures of one server. Of a completion's text it is told no more than how long it is."""
+
+    def __init__(self) -> None:
+        self.metrics = Metrics()
+        self.kept = Kept(self._left)
+        self._followed: LRUCache[str, _Followed] = LRUCache(_MAX_FOLLOWED)
+
+    def configure(self, settings: MetricsSettings) -> None:
+        """Measures as the settings say from now on."""
+        textfile = Path(settings.textfile).expanduser() if settings.textfile else None
+        self.metrics.configure(MetricsOptions(settings.enabled, settings.retention_days, textfile))
+
+    @contextmanager
+    def answering(self, feature: str, language: str) -> Iterator[Answer]:
+        """A row for what is answered within; whoever answers fills in what it knows of it."""
+        answer = Answer(feature, language)
+        began_s = perf_counter()
+        try:
+            yield answer
+        except Superseded:
+            answer.outcome = "superseded"
+            raise
+        except asyncio.CancelledError:
+            answer.outcome = "cancelled"
+            raise
+        except Exception as error:
+            answer.outcome = "failed"
+            answer.error = error.kind if isinstance(error, EndpointError) else "refused"
+            raise
+        finally:
+            answer.total_ms = (perf_counter() - began_s) * 1_000
+            self.metrics.record(answer)
+
+    @contextmanager
+    def completing(self, language: str, status: Status) -> Iterator[tuple[Answer, Served]]:
+        """A row for a completion, where all that was not waited for is our own share."""
+        served = Served()
+        began_s = perf_counter()
+        with self.answering("completion", language) as answer:
+            answer.model = status.model
+            answer.outcome = "nothing"
+            try:
+                yield answer, served
+            finally:
+                answer.source, answer.shown_chars = served.source, served.shown_chars
+                if not served.source and status.state == "down":
+                    answer.error = "down"
+            answer.own_ms = max(0.0, perf_counter() - began_s - served.waited_s) * 1_000
+
+    def follow(self, keys: Iterable[str], answer: Answer) -> None:
+        """The completions of a row are on screen under these keys."""
+        for key in keys:
+            self._followed[key] = _Followed(answer)
+
+    def accepted(self, key: str, n_chars: int) -> None:
+        """So many characters of a completion have been taken by now; what is left of them is looked at later."""
+        followed = self._followed.get(key)
+        if followed is None:
+            return
+        answer = followed.answer
+        self.metrics.record(Accepted(answer.row, answer.feature, answer.language, n_chars, followed.n_accepted))
+        if not followed.n_accepted:
+            asyncio.get_running_loop().call_later(KEPT_AFTER_S, self.kept.settle, key)
+        followed.n_accepted = n_chars
+
+    def applied(self, answer: Answer) -> None:
+        """The developer has chosen this one, and the editor puts it in."""
+        self.metrics.record(Accepted(answer.row, answer.feature, answer.language, answer.shown_chars))
+
+    def ended(self, ended: Ended) -> None:
+        """One request to an endpoint is over."""
+        times = ended.timings
+        self.metrics.record(
+            Request(
+                ended.purpose.feature,
+                ended.tier,
+                ended.model,
+                ended.outcome,
+                ended.error,
+                times.first_token_ms,
+                times.total_ms,
+                times.prompt_tokens,
+                times.cached_tokens,
+                times.completion_tokens,
+            )
+        )
+
+    async def aclose(self) -> None:
+        """Tells what is left of all that was accepted, and waits a moment for the disk."""
+        self.kept.close_all()
+        await asyncio.to_thread(self.metrics.close)
+
+    def _left(self, key: str, share: float) -> None:
+        followed = self._followed.get(key)
+        if followed is not None:
+            answer, n_chars = followed.answer, round(share * followed.n_accepted)
+            self.metrics.record(Left(answer.row, answer.feature, answer.language, n_chars))
