@@ -22,11 +22,12 @@ from lsp_server.completion import layout
 from lsp_server.completion.asking import Limits, Sources
 from lsp_server.completion.counts import Counts
 from lsp_server.completion.line import Completer
-from lsp_server.endpoint.address import Resolve, fixed
+from lsp_server.endpoint import wire
 from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.embedded import EmbeddedEngine
 from lsp_server.endpoint.ended import Ended
 from lsp_server.endpoint.guard import open_client
+from lsp_server.endpoint.places import Places
 from lsp_server.endpoint.status import Status
 from lsp_server.knowledge import Knowledge
 from lsp_server.options import Settings, TierSettings
@@ -62,11 +63,7 @@ class Session:
         self._connecting: asyncio.Task[None] | None = None
         tier = settings.endpoint.instant
         self._is_embedded = tier.url is None and settings.embedded.enabled
-        resolve: Resolve = fixed(tier)
-        if self._is_embedded:
-            tier = _embedded_tier(settings, tier)
-            resolve = EmbeddedEngine(settings.embedded, on_status=self._announce).address
-        self.endpoint = Endpoint("instant", tier, resolve, open_client(settings.endpoint), self._tell)
+        self.endpoint = self._local_endpoint() if self._is_embedded else self._configured("instant", tier)
         self.knowledge = Knowledge(settings, self._tell)
         self._of_workspace = snippets
         self.completer = Completer(self.endpoint, Sources(self.limits, outline, self.snippets, self._learn), counts)
@@ -146,10 +143,21 @@ class Session:
         if not self._is_closed:
             self._on_status(self.status)
 
+    def _local_endpoint(self) -> Endpoint:
+        settings = self._settings
+        tier = _embedded_tier(settings, settings.endpoint.instant)
+        resolve = EmbeddedEngine(settings.embedded, on_status=self._announce).address
+        return Endpoint("instant", tier, resolve, open_client(settings.endpoint), self._tell)
+
     def _thinking_endpoint(self) -> Endpoint:
         """Asked for nothing but chats, so what else its model can do is not found out."""
-        tier = self._settings.endpoint.thinking.model_copy(update={"mode": "chat"})
-        return Endpoint("thinking", tier, fixed(tier), open_client(self._settings.endpoint), self._tell)
+        return self._configured("thinking", self._settings.endpoint.thinking.model_copy(update={"mode": "chat"}))
+
+    def _configured(self, name: str, tier: TierSettings) -> Endpoint:
+        """The endpoint that the settings name, wherever of its places it serves."""
+        client = open_client(self._settings.endpoint)
+        places = Places(tier, partial(wire.is_healthy, client))
+        return Endpoint(name, tier, places.address, client, self._tell, lost=places.lost)
 
     def limits(self) -> Limits:
         """What a completion may cost now, as far as the endpoint is known."""
