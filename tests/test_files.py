@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from context.codegraph import files
-from context.codegraph.files import MAX_BYTES, is_left_out, listing, read_regular, refusal
+from context.codegraph.files import MAX_BYTES, is_ignored, is_left_out, listing, read_regular, refusal
 
 
 def git(root: Path, *command: str) -> None:
@@ -43,6 +43,10 @@ def check_listed(root: Path, expected: Sequence[str], only: Sequence[str] | None
         assert (entry.size, entry.mtime_ns) == (state.st_size, state.st_mtime_ns)
 
 
+def check_ignored(root: Path, paths: Sequence[str], *, expected: bool) -> None:
+    assert {path: is_ignored(root, path) for path in paths} == dict.fromkeys(paths, expected)
+
+
 def check_refused(source: bytes, reason: str) -> None:
     assert refusal(source) == reason
 
@@ -58,6 +62,8 @@ def test_what_gitignore_leaves_out_is_left_out(root: Path) -> None:
     (root / ".gitignore").write_text("gen/*\n!gen/keep.py\n*_test.py\n")
     (root / "sub/.gitignore").write_text("/local.py\n")
     check_listed(root, ["a.py", "gen/keep.py", "sub/c.py", "sub/deep/local.py"])
+    check_ignored(root, ["a.py", "gen/keep.py", "sub/c.py", "never_saved_test.py"], expected=False)
+    check_ignored(root, ["gen/b.py", "sub/local.py", "x_test.py"], expected=True)
 
 
 def test_a_folder_that_is_ignored_stays_so_whatever_it_holds(root: Path) -> None:
@@ -225,6 +231,8 @@ def test_repositories_inside_are_part_of_it(tmp_path: Path) -> None:
     shutil.copytree(library, outer / "vendor")
     paths = ["sub/lib.py", "nested/lib.py", "nested/ignored.py", "vendor/lib.py"]
     check_listed(outer, ["nested/lib.py", "sub/lib.py"], only=paths)
+    check_ignored(outer, ["sub/lib.py", "nested/lib.py"], expected=False)
+    check_ignored(outer, ["nested/ignored.py"], expected=True)
 
 
 def test_a_folder_of_a_repository_is_listed_by_itself(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from made_up_secrets import ALNUM, BASE64, OWN_FORM, chars, leaks, sow
 from marks import CURSOR
 
 from context import ContextWindow, Snippet
-from context.secrets.redact import Redactor, Restoring, restore
+from context.secrets.redact import Redactor, Restoring, blanked, restore
 
 KEY = b"a key for tests"
 PEM_LINES = [chars(BASE64, 64)(Random(n)) for n in range(5)]
@@ -309,6 +309,19 @@ def test_typing_changes_no_line_above(lines: list[str], more: list[str]) -> None
 @given(st.text(alphabet=ALNUM + "\"'=: \n", max_size=80), st.integers(0, 80))
 def test_whether_the_cursor_is_in_a_secret_can_always_be_told(text: str, offset: int) -> None:
     assert Redactor(KEY).is_inside(text, min(offset, len(text))) in (True, False)
+
+
+@given(LINES)
+def test_what_is_kept_of_a_file_has_its_bytes_and_lines_but_no_secret(lines: list[str]) -> None:
+    source = "\n".join([*lines, ""]).encode("utf-8", "replace")
+    redacted = Redactor(KEY).redact(source.decode())
+    expected = restore(redacted.text, {mark: "x" * len(value.encode()) for mark, value in redacted.values.items()})
+    assert blanked(source).decode() == expected
+    assert len(blanked(source)) == len(source)
+
+
+def test_what_is_kept_of_a_file_in_no_encoding_has_no_secret_either() -> None:
+    assert blanked(b'\xff\xfe\npassword = "hunter2\xe9"\r\n\x80') == b'\xff\xfe\npassword = "xxxxxxxx"\r\n\x80'
 
 
 def test_what_is_remembered_of_lines_is_bounded() -> None:

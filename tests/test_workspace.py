@@ -182,6 +182,17 @@ async def test_nothing_of_a_refused_file_is_shown(folder: Path, endpoint: Script
         assert not {"total_secret", "total_of_ours", "total_typed"} & set(prompt.replace("(", " ").split())
 
 
+async def test_nothing_of_an_ignored_file_is_shown_though_it_is_open(folder: Path, endpoint: ScriptedEndpoint) -> None:
+    (folder / ".gitignore").write_text("local.py\n")
+    for name in ("local.py", "tracked.py"):
+        (folder / name).write_text("")
+    async with opened(folder, endpoint) as editor:
+        editor.open("def total_ignored(basket): ...\n", name="local.py")
+        editor.open("def total_typed(basket): ...\n", name="tracked.py")
+        document = editor.open(f"from local import total_ignored\nfrom tracked import total_typed\n{USES}")
+        await check_prompt(document, endpoint, (SIGNATURE, "def total_typed"), ("def total_ignored",))
+
+
 async def test_a_further_root_is_read_too(folder: Path, endpoint: ScriptedEndpoint) -> None:
     library = folder.parent / "library"
     (library / "prices").mkdir(parents=True)

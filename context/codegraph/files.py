@@ -88,6 +88,19 @@ def still_there(root: str | os.PathLike[str], paths: Sequence[str]) -> list[Entr
     return sorted(_listed(os.path.realpath(root), paths, _MAX_NESTED))
 
 
+def is_ignored(root: str | os.PathLike[str], path: str) -> bool:
+    """Whether .gitignore leaves out a file that is there; one that was never saved is not left out."""
+    base = os.path.realpath(root)
+    if not _is_text(path) or not os.path.lexists(os.path.join(base, path)):
+        return False
+    repository = _repository_of(base, path)
+    base, path = os.path.join(base, repository), path[len(repository) :].lstrip("/")
+    paths = _git_paths(base, [path])
+    if paths is None:
+        return _Ignores(base).covers(path)
+    return not paths and bool(_git_paths(base, None))
+
+
 def is_home(folder: str | os.PathLike[str]) -> bool:
     """Whether a folder is the user's home or holds it."""
     return _is_within(os.path.realpath(os.path.expanduser("~")), os.path.realpath(folder))
@@ -153,14 +166,20 @@ def _listing_of(base: str, only: Sequence[str]) -> Iterator[Entry]:
     is_folder = _folders(base)
     by_repository: dict[str, list[str]] = {}
     for path in only:
-        folder = os.path.dirname(path)
-        if _is_text(path) and is_folder(folder) and os.path.lexists(os.path.join(base, path)):
-            while folder and not os.path.lexists(os.path.join(base, folder, ".git")):
-                folder = os.path.dirname(folder)
+        if _is_text(path) and is_folder(os.path.dirname(path)) and os.path.lexists(os.path.join(base, path)):
+            folder = _repository_of(base, path)
             by_repository.setdefault(folder, []).append(path[len(folder) :].lstrip("/"))
     for folder, paths in by_repository.items():
         for entry in _listing(os.path.join(base, folder), paths, _MAX_NESTED):
             yield entry._replace(path=f"{folder}/{entry.path}".lstrip("/"))
+
+
+def _repository_of(base: str, path: str) -> str:
+    """The folder in `base` of the innermost repository that holds a file, "" where that is `base` or one around it."""
+    folder = os.path.dirname(path)
+    while folder and not os.path.lexists(os.path.join(base, folder, ".git")):
+        folder = os.path.dirname(folder)
+    return folder
 
 
 def _listed(base: str, paths: Iterable[str], depth: int) -> Iterator[Entry]:

@@ -1,5 +1,7 @@
 """From a path to what is stored of its file: owns one file's reading, and the processes that read many at once.
 
+Secrets are taken out of a text before anything of it is kept.
+
 A process reads batches of paths from its input and writes what it found; it ends when its input does, so that none
 outlives the indexer however that came to its end. What it imports decides what an index holds (`rules`).
 """
@@ -25,7 +27,7 @@ from context.codegraph.files import language_of, read_regular, refusal
 from context.codegraph.lexical import words_of
 from context.codegraph.store import Change, Indexed, Stamp, pack
 from context.pipes import end, entry, messages, send, start
-from context.secrets import is_refused
+from context.secrets import blanked, is_refused
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +102,10 @@ def rules() -> str:
     """A fingerprint of the program that makes an index, so that another version's is known to be one."""
     folder = Path(__file__).parent
     digest = hashlib.blake2b(digest_size=16)
-    for path in sorted([*folder.rglob("*.py"), *folder.rglob("*.scm"), folder.parent / "languages.py"]):
+    secrets = folder.parent / "secrets"
+    for path in sorted(
+        [*folder.rglob("*.py"), *folder.rglob("*.scm"), *secrets.glob("*.py"), folder.parent / "languages.py"]
+    ):
         digest.update(path.read_bytes())
     return digest.hexdigest()
 
@@ -116,6 +121,7 @@ def _secret(place: str, path: str) -> Change:
 def _indexed(path: str, language: str, source: bytes, stamp: Stamp) -> Indexed:
     from context.codegraph.extract import extract  # noqa: PLC0415  the grammars are for those who parse
 
+    source = blanked(source)
     facts = extract(path, language, source)
     if language in _DATA_LANGUAGES and not facts.symbols:
         return Indexed(facts._replace(chunks=()), stamp)  # no schema, so nothing to look up or to imitate

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from context.secrets.files import is_refused
 
 if TYPE_CHECKING:
-    from context.secrets.redact import Redacted, RedactedWindow, Redactor, Restoring, restore
+    from context.secrets.redact import Redacted, RedactedWindow, Redactor, Restoring, blanked, restore
 
-__all__ = ["Redacted", "RedactedWindow", "Redactor", "Restoring", "is_refused", "restore"]
+__all__ = ["Redacted", "RedactedWindow", "Redactor", "Restoring", "blanked", "is_refused", "restore"]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from context.codegraph.current import follow
 from context.codegraph.facts import FileFacts
-from context.codegraph.files import is_home
+from context.codegraph.files import is_home, is_ignored
 from context.codegraph.graph import Graph, View
 from context.codegraph.projects import is_build_file
 from context.codegraph.reader import Overlay
@@ -47,6 +47,7 @@ class Index:
         self.folders: tuple[str, ...] = (*folders, *others)
         self._roots = {folder: Root(folder, store_path(folder)) for folder in self.folders}
         self._named: dict[str, list[Root]] = {folder: [root] for folder, root in self._roots.items()}
+        self._is_shown: dict[tuple[str, str], bool] = {}
         self._views = {folder: _View([self._roots[folder], *self._others(folder)]) for folder in folders}
 
     def folder_of(self, path: str) -> tuple[str, str] | None:
@@ -89,9 +90,8 @@ class Index:
     def show(self, folder: str, facts: FileFacts, text: str) -> None:
         """Puts an open document in place of what is stored of its file, unless nothing of it may be shown elsewhere."""
         root = self._roots.get(folder)
-        if root is None or is_refused(facts.path, os.path.join(folder, facts.path), self.scope.refused):
-            return
-        root.reader.overlay.put(facts, text)
+        if root is not None and self._may_be_shown(folder, facts.path):
+            root.reader.overlay.put(facts, text)
 
     def hide(self, folder: str, path: str) -> None:
         """The document is closed: what is stored of its file stands for it again."""
@@ -106,6 +106,7 @@ class Index:
 
     def renew(self, folder: str, resolver: Resolver) -> None:
         """Other files are there, or other build files: how imports are resolved is made anew elsewhere."""
+        self._is_shown.clear()
         for root in self._named.get(folder, ()):
             root.resolver = resolver
         self.forget()
@@ -132,6 +133,14 @@ class Index:
         fresh = Root(folder, store_path(folder), overlay=overlay)
         fresh.reader.close()
         return fresh.resolver
+
+    def _may_be_shown(self, folder: str, path: str) -> bool:
+        """Whether other files may see an open document. Git is asked once, until the folder's files change."""
+        place = folder, path
+        if place not in self._is_shown:
+            is_left_out = is_refused(path, os.path.join(folder, path), self.scope.refused) or is_ignored(folder, path)
+            self._is_shown[place] = not is_left_out
+        return self._is_shown[place]
 
     def _outside(self) -> _View:
         """What a document sees that lies in no folder of the workspace."""
