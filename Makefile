@@ -1,5 +1,6 @@
 # make try    installs everything into .venv and completes a line of this project with a local model
 # make test   installs what the tests need, checks and tests all of it, real editors included
+# make test-deploy   the same for deploy/: a real gateway, pod, firewall and monitoring; wants Debian and root
 # make lock   renews the locks after a change of dependencies
 
 PYTHON ?= python3
@@ -7,7 +8,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: try test check unit lock vscode clean
+.PHONY: try test test-deploy check unit lock vscode clean
 
 try: $(VENV)/.installed
 	$(BIN)/instant-lsp engine fetch
@@ -22,6 +23,10 @@ check: $(VENV)/.installed-dev
 
 unit: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest
+
+test-deploy: $(VENV)/.installed-dev
+	sh tests/deploy/set_up.sh
+	$(BIN)/python -m pytest tests/deploy
 
 vscode:
 	cd editors/vscode && npm ci --no-audit --no-fund && npm run check && npm run package

@@ -37,6 +37,7 @@ def run(*command: str | Path, text: str | None = None, env: dict[str, str] | Non
         capture_output=True,
         text=True,
         timeout=60,
+        check=False,
     )
     assert ran.returncode == 0, f"{command}\n{ran.stdout}\n{ran.stderr}"
     return ran.stdout
