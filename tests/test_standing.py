@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from context.codegraph.standing import Proposal, Site, Standing
+from context.codegraph.standing import Site
+from context.proposal import Proposal, Standing
 
 PYTHON = {
     "pyproject.toml": '[project]\nname = "shop"\ndependencies = ["requests>=2", "PyYAML"]\n',

@@ -11,7 +11,6 @@ import posixpath
 import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 from context.codegraph.extract import extract
 from context.codegraph.facts import FileFacts, Import
@@ -21,6 +20,7 @@ from context.codegraph.paths import Paths, Target, ancestors, n_shared
 from context.codegraph.projects import read_projects
 from context.codegraph.resolve import Resolver
 from context.codegraph.roots import build_files
+from context.proposal import Proposal, Standing
 
 _MANIFEST = re.compile(
     r"pyproject\.toml|(?:.*[-_])?requirements.*\.(?:txt|in)|setup\.(?:py|cfg)|Pipfile|environment\.ya?ml|tox\.ini"
@@ -38,31 +38,6 @@ _NODE_OWN = frozenset(
         *("url", "util", "v8", "vm", "worker_threads", "zlib"),
     )
 )
-
-
-class Proposal(NamedTuple):
-    """A text that would stand at `path`. `modules` may be imported, and what the files `near` import.
-
-    Of `names` is asked whether the text may use them as it does.
-    """
-
-    path: str
-    language: str
-    text: str
-    names: tuple[str, ...] = ()
-    near: tuple[str, ...] = ()
-    modules: tuple[str, ...] = ()
-
-
-class Standing(NamedTuple):
-    """`missing` are imports that lead nowhere, as "module name"; `reached` the files that the others lead to.
-
-    `unbound` are those of the asked names that the text uses though it neither imports nor defines them.
-    """
-
-    missing: tuple[str, ...] = ()
-    reached: tuple[str, ...] = ()
-    unbound: tuple[str, ...] = ()
 
 
 class Site:

@@ -36,4 +36,11 @@ class Trouble(NamedTuple):
     reason: str
 
 
+class Survey(NamedTuple):
+    """Files that go by a test's name, the nearest first, and those of the likeliest whose imports lead to the code."""
+
+    tests: tuple[str, ...] = ()
+    importing: tuple[str, ...] = ()
+
+
 Event = Progress | Trouble

@@ -29,6 +29,7 @@ from lsp_server.whence import where
 from lsp_server.workspace.index import Index
 from lsp_server.workspace.indexing import Indexing
 from lsp_server.workspace.messages import Event, Scope, Trouble
+from lsp_server.workspace.survey import answer
 
 _QUIET_S = 0.2
 _NICE = 5
@@ -93,6 +94,11 @@ class Desk:
                 self._wanted = self._place = rest  # a newer place takes the older one's
             case "defined" | "used":
                 _guarded(partial(self._define, kind, *rest), self._reply)
+            case "survey" | "standing":
+                buffers = {one.path: one.text() for one in self._documents.values() if one.folder == rest[1]}
+                threading.Thread(target=self._survey, args=(kind, buffers, *rest), daemon=True).start()
+            case "surveyed":
+                self._reply("answer", *rest)
             case "changed":
                 self._files_changed(*rest)
             case "renewed" if self._index:
@@ -143,6 +149,16 @@ class Desk:
                     found = tuple(find(document.folder, snapshot, document.facts, span))
         finally:
             self._reply("answer", number, found)
+
+    def _survey(self, kind: str, buffers: dict[str, str], number: int, folder: str, *rest: Any) -> None:
+        """In a thread of its own, since a large folder takes a while: answers what is asked of a folder's files."""
+        found = None
+        try:
+            found = answer(kind, folder, buffers, *rest)
+        except Exception as error:  # noqa: BLE001  told by its place alone
+            self._post(("event", Trouble("", where(error))))
+        finally:
+            self._post(("surveyed", number, found))
 
     def _rescope(self, scope: Scope) -> None:
         self._index = Index(scope)

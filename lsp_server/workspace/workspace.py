@@ -15,9 +15,10 @@ from typing import Any, NamedTuple
 from context.defined import Defined
 from context.document import Snapshot
 from context.outline import Outline, Span
+from context.proposal import Proposal, Standing
 from context.window import Budget, Snippet
 from lsp_server.workspace.child import Child
-from lsp_server.workspace.messages import Event, Scope
+from lsp_server.workspace.messages import Event, Scope, Survey
 from lsp_server.workspace.outlines import Change, Outlines
 from lsp_server.workspace.questions import Questions
 
@@ -25,6 +26,7 @@ REST_S = 0.15
 """How long the typing rests before what the next lines need is looked for again."""
 
 _MAX_MOVES = 500
+_SURVEY_S = 20.0
 
 
 class Room(NamedTuple):
@@ -139,6 +141,16 @@ class Workspace:
     async def used(self, snapshot: Snapshot, start: int, end: int, deadline_s: float) -> Sequence[Defined]:
         """What a stretch uses of other files, as far as that is known and told in time."""
         return await self._define("used", snapshot, Span(start, end), None, deadline_s)
+
+    async def survey(self, folder: str, subject: str, pattern: str, stem: str) -> Survey:
+        """The files of tests for the code in the file `subject` of a folder; see `survey.survey`."""
+        found = await self._questions.ask("survey", folder, subject, pattern, stem, deadline_s=_SURVEY_S)
+        return found or Survey()
+
+    async def standing(self, folder: str, proposal: Proposal) -> Standing:
+        """How a text that is to be written would stand in a folder; nothing is missing where nobody knows."""
+        found = await self._questions.ask("standing", folder, proposal, deadline_s=_SURVEY_S)
+        return found or Standing()
 
     async def aclose(self) -> None:
         """Ends the child and forgets all documents."""
