@@ -16,7 +16,7 @@ from context.outline import Outline
 from context.tokens import TokenRate
 from lsp_server.assist import guidelines, prompts
 from lsp_server.assist.explain import Explainer
-from lsp_server.assist.fix import Fixer, definitions_in
+from lsp_server.assist.fix import Fixer
 from lsp_server.assist.tier import NOT_SET, Tiers
 from lsp_server.completion import layout
 from lsp_server.completion.asking import Limits, Sources
@@ -71,12 +71,7 @@ class Session:
         call_tool = self.knowledge.call_tool if self.knowledge.providers else None
         self.tiers = Tiers(self.endpoint, self.thinking, settings.chat, call_tool)
         self.explainer = Explainer(self.tiers)
-        self.fixer = Fixer(
-            self.tiers,
-            lambda snapshot: definitions_in(snippets(snapshot.uri)),
-            self.guidelines,
-            partial(self.known, "fix"),
-        )
+        self.fixer = Fixer(self.tiers, self.guidelines, partial(self.known, "fix"))
 
     async def prepare(self, snapshot: Snapshot | None = None) -> None:
         """Connects to the endpoint, which then reads the opened document."""

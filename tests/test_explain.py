@@ -230,7 +230,7 @@ async def check_explained(
     await editor.progress("end")
     part = await editor.part("p")
     assert result["title"] == title
-    assert result["text"].startswith(f"### {title}\n\n`{document.uri.rpartition('/')[2]}:")
+    assert result["text"].startswith(f"### {title}\n\n[{document.uri.rpartition('/')[2]}:")
     assert result["text"].endswith(f"{said}\n\n*{by}*")
     assert result["text"].startswith(part["text"].partition("\n")[0])
     assert f"{result['model']} ({result['tier']})" == by
@@ -253,7 +253,7 @@ async def test_a_selection_is_explained_in_parts(running: Editor) -> None:
         document = running.open("a = 1\r\n名 = '漢😀'\r\nb = 2\r\n")
         start, end = document.text.index("名"), document.text.index("\r\nb")
         await check_explained(document, start, end, title="the selection", said="It adds **two** numbers.")
-        user = instant.requests[-1].body["messages"][1]["content"]
+        user = instant.of("/v1/chat/completions")[-1].body["messages"][1]["content"]
         assert "```python\n名 = '漢😀'\n```" in user
 
 
@@ -274,7 +274,7 @@ async def test_any_document_is_explained(running: Editor, uri: str, language: st
         running.notify("textDocument/didOpen", {"textDocument": item})
         result = await explain(document)
         assert "It adds **two** numbers." in result["text"]
-        assert "move 1 to x." in instant.requests[-1].body["messages"][1]["content"]
+        assert "move 1 to x." in instant.of("/v1/chat/completions")[-1].body["messages"][1]["content"]
 
 
 @wire
@@ -285,7 +285,10 @@ async def test_a_diagnostic_is_explained(running: Editor) -> None:
         diagnostic = {"range": range_, "message": "`os` imported but unused", "source": "ruff", "code": "F401"}
         title = "'os' imported but unused"
         await check_explained(document, 7, 9, title=title, said="It adds **two** numbers.", diagnostic=diagnostic)
-        assert "ruff F401: `os` imported but unused" in instant.requests[-1].body["messages"][1]["content"]
+        assert (
+            "ruff F401: `os` imported but unused"
+            in instant.of("/v1/chat/completions")[-1].body["messages"][1]["content"]
+        )
 
 
 @wire
@@ -295,7 +298,7 @@ async def test_nothing_to_explain_asks_nobody(running: Editor) -> None:
         secret = running.open("TOKEN=hunter2\n", name="deploy/.env", language="shellscript")
         assert "holds secrets" in (await explain(secret))["text"]
         await running.status("off")
-        assert instant.requests == []
+        assert instant.of("/v1/chat/completions") == []
         secret.close()
 
 
@@ -369,7 +372,7 @@ async def test_thinking_is_toggled_and_told(running: Editor) -> None:
         assert status["tier"] == "thinking"
         by = "thinking-model (thinking)"
         await check_explained(document, 0, 5, title="the selection", said="Deep words.", by=by)
-        assert thinking.requests[-1].body["max_tokens"] == 4096
+        assert thinking.of("/v1/chat/completions")[-1].body["max_tokens"] == 4096
         await running.request("workspace/executeCommand", toggle)
         assert (await until_tier(running, "instant"))["message"].count("thinking") == 0
         await check_explained(document, 0, 5, title="the selection", said="It adds **two** numbers.")
@@ -426,7 +429,7 @@ async def test_what_can_be_explained_is_offered(running: Editor) -> None:
         range_ = {"start": document.position(0), "end": document.position(1)}
         diagnostics = [{"range": range_, "message": "`x` is\nunused"}]
         assert await offered(document, 0, 0, diagnostics=diagnostics) == ["Explain: 'x' is unused"]
-        assert instant.requests == []
+        assert instant.of("/v1/chat/completions") == []
 
 
 @wire
@@ -449,7 +452,7 @@ async def test_hovers_can_be_turned_off(running: Editor) -> None:
         document = running.open("tot<|>al = 1\n")
         for _ in range(3):
             assert await in_time(document.hover()) is None
-        assert instant.requests == []
+        assert instant.of("/v1/chat/completions") == []
 
 
 async def test_guidelines_of_the_workspace_are_shown_to_the_model(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from context import Snapshot
 from context.defined import Defined
 from context.outline import Outline, Scope
+from lsp_server.assist.markdown import link
 
 _DOCSTRING = re.compile(r"[:{]?\s*(?:'''|\"\"\"|'|\")\s*([^\n\"']+)")
 _COMMENT = re.compile(r"\s*(?:#|//+!?|--|;+|/\*+|\*)\s?(.*?)\s*(?:\*/)?\s*$")
@@ -43,6 +44,11 @@ def in_document(snapshot: Snapshot, offset: int, outline: Outline | None) -> lis
     scopes = [scope for scope in outline.scopes if scope.name == name]
     scopes.sort(key=lambda scope: (scope.start > offset, abs(offset - scope.start)))
     return [_defined(snapshot, scope) for scope in scopes]
+
+
+def cited(defined: Defined) -> str:
+    """The link to a definition's file and line."""
+    return link(f"{defined.path or defined.name}:{defined.line + 1}", f"{defined.uri}#L{defined.line + 1}")
 
 
 def _defined(snapshot: Snapshot, scope: Scope) -> Defined:

@@ -14,10 +14,10 @@ from context import Snapshot
 from context.defined import Defined
 from context.outline import Outline
 from lsp_server.assist import prompts, subject
-from lsp_server.assist.definitions import Definitions, word_at
+from lsp_server.assist.definitions import Definitions, cited, word_at
 from lsp_server.assist.known import Known, nothing_known
-from lsp_server.assist.markdown import harmless, link, whole_sentences
-from lsp_server.assist.subject import Subject
+from lsp_server.assist.markdown import harmless, whole_sentences
+from lsp_server.assist.subject import Beside, Subject
 from lsp_server.assist.tier import Reply, Tier, Tiers
 from lsp_server.endpoint.client import Message
 from lsp_server.endpoint.status import EndpointError
@@ -126,10 +126,11 @@ class Explainer:
         name, code = snapshot.text[slice(*word)], snapshot.text[first:last]
         key = (self._tiers.wanted, name, prompts.clipped(line, _MAX_LINE_CHARS), code)
         running = self._said.get(key)
-        found = await _soon(definitions(snapshot, word[0]))
+        until_s = asyncio.get_running_loop().time() + PATIENCE_S
+        found = await _soon(definitions(snapshot, word[0]), until_s)
         defined = found[0] if found else None
         if running is not None and running.task is not None:
-            await asyncio.wait([running.task], timeout=PATIENCE_S)
+            await asyncio.wait([running.task], timeout=max(0.0, until_s - asyncio.get_running_loop().time()))
         elif is_always or key in self._asked_for:
             asked = partial(known, snapshot, first, last, name)
             running = self._begin(key, snapshot.language, defined, guidelines(), asked)
@@ -153,15 +154,14 @@ class Explainer:
         """Begins an explanation; one that still runs is given up, since the pointer has moved on."""
         if self._newest is not None and not self._newest.done():
             self._newest.cancel()
-        definition = prompts.defined(defined.path, _definition_text(defined), defined.language) if defined else ""
-        section = prompts.guidelines_section(subject.fitting(guidelines, self._tiers.room_chars()))
+        definition = ""
+        if defined is not None:
+            definition = prompts.defined(defined.path, subject.shown_definition(defined), defined.language)
         _, name, line, code = key
 
         async def write() -> list[Message]:
-            knowledge = await known()
-            return prompts.explain_symbol(
-                name, line, code, language, definition=definition, knowledge=knowledge, guidelines=section
-            )
+            beside = Beside(guidelines, await known()).within(self._tiers.room_chars())
+            return prompts.explain_symbol(name, line, code, language, definition=definition, beside=beside.sections)
 
         running = self._said[key] = _Running()
         running.task = self._newest = asyncio.create_task(self._prepare(running, write))
@@ -185,10 +185,10 @@ class Explainer:
             return False
 
 
-async def _soon(work: Awaitable[_T]) -> _T | None:
-    """What comes within the patience of a hover."""
+async def _soon(work: Awaitable[_T], until_s: float) -> _T | None:
+    """What comes before that time of the loop's clock."""
     try:
-        async with asyncio.timeout(PATIENCE_S):
+        async with asyncio.timeout_at(until_s):
             return await work
     except TimeoutError:
         return None
@@ -197,24 +197,12 @@ async def _soon(work: Awaitable[_T]) -> _T | None:
 def _hover_text(defined: Defined | None, running: _Running | None) -> str:
     explanation = running.explanation if running is not None else None
     if explanation is not None:
-        place = link(_place(defined), _address(defined)) if defined else ""
+        place = cited(defined) if defined else ""
         return "\n\n".join(filter(None, (explanation.markdown, place)))
     parts: list[str] = []
     if defined is not None:
         parts = [prompts.fenced(defined.signature, defined.language), harmless(defined.doc)]
-        parts.append(link(_place(defined), _address(defined)))
+        parts.append(cited(defined))
     if running is not None:
         parts.append(PREPARING)
     return "\n\n".join(filter(None, parts))
-
-
-def _definition_text(defined: Defined) -> str:
-    return f"{defined.signature}\n{defined.doc}" if defined.doc else defined.signature
-
-
-def _place(defined: Defined) -> str:
-    return f"{defined.path or defined.name}:{defined.line + 1}"
-
-
-def _address(defined: Defined) -> str:
-    return f"{defined.uri}#L{defined.line + 1}"

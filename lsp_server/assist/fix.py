@@ -9,11 +9,13 @@ before anybody sees it; when it fails, the model is told its fault, once.
 
 from __future__ import annotations
 
+import asyncio
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from context import Snapshot, Snippet
+from context import Snapshot
+from context.defined import Defined
 from context.outline import Outline, Scope
 from context.soundness import outline_of
 from lsp_server.assist import prompts
@@ -21,11 +23,12 @@ from lsp_server.assist.edits import Change, UnusableError, change_of, code_of, i
 from lsp_server.assist.known import Known, nothing_known
 from lsp_server.assist.reports import MAX_RELATED, MAX_REPORTS, FixRefusedError, Report
 from lsp_server.assist.stretch import MAX_CHARS, Stretch, stretch_around
+from lsp_server.assist.subject import Beside
 from lsp_server.assist.tier import Reply, Tier, Tiers
 from lsp_server.endpoint.client import Message
 
-Definitions = Callable[[Snapshot], Sequence[Snippet]]
-"""What other files define that a document uses where its developer is, as far as it is known now."""
+Used = Callable[[Snapshot, int, int], Awaitable[Sequence[Defined]]]
+"""What other files define that a stretch of a document uses, as far as it is known soon."""
 
 Guidelines = Callable[[Snapshot], str]
 """The rules of the repository that the document belongs to; "" where there are none."""
@@ -33,7 +36,6 @@ Guidelines = Callable[[Snapshot], str]
 
 _MAX_IMPORT_CHARS = 1_500
 _MAX_AROUND_CHARS = 1_500
-_MAX_DEFINITIONS = 12
 _MAX_USED_CHARS = 2_000
 _MAX_SHORT_CHARS = 600
 _CONSTRUCTORS = ("__init__", "constructor")
@@ -50,7 +52,22 @@ class Fix:
     notice: str = ""
 
 
-def no_definitions(_: Snapshot) -> Sequence[Snippet]:
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    """What is to be corrected: the stretch of the snapshot, and the reports in it in their order."""
+
+    snapshot: Snapshot
+    outline: Outline | None
+    stretch: Stretch
+    reports: Sequence[Report]
+
+    def changed(self, code: str) -> Change:
+        """The change that puts `code` in the stretch's place; raises UnusableError."""
+        at = [report.start for report in self.reports]
+        return change_of(self.snapshot, self.stretch, code, outline=self.outline, at=at)
+
+
+async def nothing_used(_: Snapshot, _start: int, _end: int) -> Sequence[Defined]:
     """Stands where there is no graph."""
     return ()
 
@@ -60,27 +77,27 @@ def no_guidelines(_: Snapshot) -> str:
     return ""
 
 
-def definitions_in(snippets: Sequence[Snippet]) -> list[Snippet]:
-    """Those of a completion's snippets that show definitions; similar code would mislead who corrects."""
-    return [snippet for snippet in snippets if snippet.origin == "definition"][:_MAX_DEFINITIONS]
-
-
 class Fixer:
     """Asks the wanted tier for corrections."""
 
     def __init__(
         self,
         tiers: Tiers,
-        definitions: Definitions = no_definitions,
         guidelines: Guidelines = no_guidelines,
         known: Known = nothing_known,
     ) -> None:
         self._tiers = tiers
-        self._definitions = definitions
         self._guidelines = guidelines
         self._known = known
 
-    async def fix(self, snapshot: Snapshot, reports: Sequence[Report], tier: Tier | None = None) -> Fix:
+    async def fix(
+        self,
+        snapshot: Snapshot,
+        reports: Sequence[Report],
+        tier: Tier | None = None,
+        *,
+        used: Used = nothing_used,
+    ) -> Fix:
         """A change that passed all checks; raises FixRefusedError and EndpointError."""
         reports = sorted(reports, key=lambda report: report.start)[:MAX_REPORTS]
         if not reports:
@@ -90,23 +107,17 @@ class Fixer:
         reports = [report for report in reports if report.start <= stretch.end]
         if stretch.end - stretch.start > 2 * MAX_CHARS:
             raise FixRefusedError("The line that is reported is too long for the model.")
-        messages = await self._messages(snapshot, outline, stretch, reports, tier)
+        wrong = _Wrong(snapshot, outline, stretch, reports)
+        messages = self._messages(wrong, await self._beside(wrong, used), self._tiers.room_chars(tier))
         fault = ""
         for _ in range(2):
             reply = await self._said(messages, tier)
             try:
-                change = self._change(snapshot, outline, stretch, reports, reply)
-                return Fix(change, reply.tier, reply.model, reply.notice)
+                return Fix(wrong.changed(code_of(reply.said)), reply.tier, reply.model, reply.notice)
             except UnusableError as error:
                 fault = str(error)
                 messages = prompts.fix_again(messages, reply.said, fault)
         raise FixRefusedError(f"The {reply.tier} model's fix was refused twice. {fault}")
-
-    def _change(
-        self, snapshot: Snapshot, outline: Outline | None, stretch: Stretch, reports: Sequence[Report], reply: Reply
-    ) -> Change:
-        code = code_of(reply.said)
-        return change_of(snapshot, stretch, code, outline=outline, at=[report.start for report in reports])
 
     async def _said(self, messages: Sequence[Message], tier: Tier | None) -> Reply:
         """The reply, left as soon as its code is whole: what a model says after that nobody reads."""
@@ -116,42 +127,27 @@ class Fixer:
                     break
         return reply
 
-    async def _messages(
-        self,
-        snapshot: Snapshot,
-        outline: Outline | None,
-        stretch: Stretch,
-        reports: Sequence[Report],
-        tier: Tier | None,
-    ) -> list[Message]:
+    async def _beside(self, wrong: _Wrong, used: Used) -> Beside:
+        """What is to be known besides the file itself."""
+        snapshot, stretch = wrong.snapshot, wrong.stretch
+        question = " ".join(report.message for report in wrong.reports)
+        known, definitions = await asyncio.gather(
+            self._known(snapshot, stretch.start, stretch.end, question), used(snapshot, stretch.start, stretch.end)
+        )
+        return Beside(self._guidelines(snapshot), known, definitions)
+
+    def _messages(self, wrong: _Wrong, beside: Beside, room_chars: int) -> list[Message]:
         """The prompt; what helps least is left out first where the model's context is small."""
-        snippets = list(self._definitions(snapshot))
-        around, guidelines = _around(snapshot, outline, stretch), self._guidelines(snapshot)
-        question = " ".join(report.message for report in reports)
-        known = await self._known(snapshot, stretch.start, stretch.end, question)
-        told = [_told(snapshot, stretch, report) for report in reports]
+        snapshot, stretch = wrong.snapshot, wrong.stretch
+        around = _around(snapshot, wrong.outline, stretch)
+        told = [_told(snapshot, stretch, report) for report in wrong.reports]
         code = snapshot.text[stretch.start : stretch.end].replace("\r\n", "\n")
-        room = self._tiers.room_chars(tier)
         while True:
-            definitions = [(snippet.path, snippet.text) for snippet in snippets]
-            messages = prompts.fix(
-                code,
-                snapshot.language,
-                snapshot.path,
-                told,
-                around=around,
-                definitions=definitions,
-                knowledge=known,
-                guidelines=prompts.guidelines_section(guidelines),
-            )
-            if prompts.n_chars(messages) <= room or not (known or snippets or guidelines or around):
+            messages = prompts.fix(code, snapshot.language, snapshot.path, told, around=around, beside=beside.sections)
+            if prompts.n_chars(messages) <= room_chars or not (beside.sections or around):
                 return messages
-            if known:
-                known = ""
-            elif snippets:
-                snippets.pop()
-            elif guidelines:
-                guidelines = ""
+            if beside.sections:
+                beside = beside.less()
             else:
                 around = ""
 

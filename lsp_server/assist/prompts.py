@@ -29,7 +29,7 @@ say so where you cannot see enough. Answer in Markdown. {MATERIAL}"""
 
 EXPLAIN_SYMBOL = """\
 {code}
-{definition}{knowledge}{guidelines}\
+{definition}{beside}\
 Explain `{name}` in this line of the code above, in two to five sentences: what it is, and \
 what it does here. No headings and no code blocks.
 
@@ -37,13 +37,13 @@ what it does here. No headings and no code blocks.
 
 EXPLAIN_SELECTION = """\
 {context}{code}
-{knowledge}{guidelines}\
+{beside}\
 Explain this code from {path}: first what it is for, in one sentence; then how it works, step by step; \
 last, what may surprise whoever changes it, if anything does."""
 
 EXPLAIN_DIAGNOSTIC = """\
 {code}
-{knowledge}{guidelines}\
+{beside}\
 A tool reports this about {place} of the code above:
 
 {diagnostic}
@@ -56,7 +56,7 @@ as puts the report right: keep every comment, every name that other code may use
 whole corrected piece in one code block and nothing else. {MATERIAL}"""
 
 FIX = """\
-{definitions}{knowledge}{guidelines}{around}\
+{beside}{around}\
 The code to correct, from {path}:
 
 {code}
@@ -85,6 +85,13 @@ DEFINITION = """\
 It is defined in {path}:
 
 {signature}
+"""
+
+USED = """\
+The code uses this, which {path} defines:
+
+{definition}
+
 """
 
 SURROUNDINGS = """\
@@ -130,9 +137,12 @@ class Told:
 
 
 def explain_symbol(
-    name: str, line: str, code: str, language: str, *, definition: str = "", knowledge: str = "", guidelines: str = ""
+    name: str, line: str, code: str, language: str, *, definition: str = "", beside: str = ""
 ) -> list[Message]:
-    """What `name` is in its `line` of `code`; `definition` is a section made by `defined`."""
+    """What `name` is in its `line` of `code`; `definition` is a section made by `defined`.
+
+    `beside` are the sections with what else is to be known, as for the other prompts.
+    """
     return conversation(
         EXPLAINING,
         EXPLAIN_SYMBOL.format(
@@ -140,14 +150,13 @@ def explain_symbol(
             line=fenced(line, language),
             code=fenced(code, language),
             definition=definition,
-            knowledge=knowledge,
-            guidelines=guidelines,
+            beside=beside,
         ),
     )
 
 
 def explain_selection(
-    code: str, language: str, path: str, *, surroundings: str = "", knowledge: str = "", guidelines: str = ""
+    code: str, language: str, path: str, *, surroundings: str = "", beside: str = ""
 ) -> list[Message]:
     """What a stretch of code does; `surroundings` is the code it was taken from, where that says more."""
     context = SURROUNDINGS.format(code=fenced(surroundings, language)) if surroundings else ""
@@ -157,15 +166,12 @@ def explain_selection(
             context=context,
             code=fenced(code, language),
             path=f"`{inline(path)}`",
-            knowledge=knowledge,
-            guidelines=guidelines,
+            beside=beside,
         ),
     )
 
 
-def explain_diagnostic(
-    finding: Finding, line: str, code: str, language: str, *, knowledge: str = "", guidelines: str = ""
-) -> list[Message]:
+def explain_diagnostic(finding: Finding, line: str, code: str, language: str, *, beside: str = "") -> list[Message]:
     """What a tool's report about `line` of `code` means."""
     place = f"the line `{inline(line)}`" if line.strip() else "an empty line"
     return conversation(
@@ -174,8 +180,7 @@ def explain_diagnostic(
             code=fenced(code, language),
             place=place,
             diagnostic=diagnostic(finding),
-            knowledge=knowledge,
-            guidelines=guidelines,
+            beside=beside,
         ),
     )
 
@@ -187,15 +192,11 @@ def fix(
     told: Sequence[Told],
     *,
     around: str = "",
-    definitions: Sequence[tuple[str, str]] = (),
-    knowledge: str = "",
-    guidelines: str = "",
+    beside: str = "",
 ) -> list[Message]:
     """The code, corrected in what is told of it; `around` is what stands before it in its file."""
     question = FIX.format(
-        definitions="".join(f"{defined(at, text, language)}\n" for at, text in definitions),
-        knowledge=knowledge,
-        guidelines=guidelines,
+        beside=beside,
         around=FIX_AROUND.format(around=fenced(around, language)) if around else "",
         path=f"`{inline(path)}`",
         code=fenced(code, language),
@@ -249,6 +250,13 @@ def defined(path: str, signature: str, language: str) -> str:
     if not signature:
         return ""
     return DEFINITION.format(path=f"`{inline(path)}`", signature=fenced(signature, language))
+
+
+def uses(definitions: Sequence[tuple[str, str, str]]) -> str:
+    """The sections with what the code uses of other files, by path, text and language; empty without any."""
+    return "".join(
+        USED.format(path=f"`{inline(path)}`", definition=fenced(text, language)) for path, text, language in definitions
+    )
 
 
 def knowledge_section(known: Sequence[tuple[str, str]]) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from context import Snapshot
+from context.defined import Defined
 from context.outline import Outline
 from lsp_server.assist import prompts
 
@@ -26,13 +27,17 @@ _RESERVED_CHARS = 1_200
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What stands from `start` to `end`; `notice` tells the user where not all of it is shown to the model."""
+    """What stands from `start` to `end`; `notice` tells the user where not all of it is shown to the model.
+
+    `definitions` are those that are shown with it.
+    """
 
     title: str
     start: int
     end: int
     messages: Sequence[Message]
     notice: str = ""
+    definitions: Sequence[Defined] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,45 +50,66 @@ class Place:
     outline: Outline | None = None
 
 
-def of_stretch(place: Place, room_chars: int, guidelines: str = "", knowledge: str = "") -> Subject | None:
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """What is shown besides the code: rules of the repository, a section of knowledge, and what the code uses."""
+
+    guidelines: str = ""
+    knowledge: str = ""
+    definitions: Sequence[Defined] = ()
+
+    def within(self, room_chars: int) -> Beside:
+        """What leaves the code enough room: each no more than a third; of definitions the first ones."""
+        definitions = tuple(self.definitions)
+        while definitions and not fitting(_uses(definitions), room_chars):
+            definitions = definitions[:-1]
+        return Beside(fitting(self.guidelines, room_chars), fitting(self.knowledge, room_chars), definitions)
+
+    def less(self) -> Beside:
+        """The same without what helps least."""
+        if self.knowledge:
+            return replace(self, knowledge="")
+        if self.definitions:
+            return replace(self, definitions=self.definitions[:-1])
+        return replace(self, guidelines="")
+
+    @property
+    def sections(self) -> str:
+        """All of it, as it stands in a prompt."""
+        return _uses(self.definitions) + self.knowledge + prompts.guidelines_section(self.guidelines)
+
+
+def of_stretch(place: Place, room_chars: int, beside: Beside = Beside()) -> Subject | None:
     """A selection; an empty one stands for the function around it, or the lines. None where there is no code.
 
-    A selected name is explained in its line. `knowledge` is a section of the prompt; it and the guidelines are left
-    out where the code would have too little room beside them.
+    A selected name is explained in its line, with what it is defined as.
     """
-    knowledge, guidelines = fitting(knowledge, room_chars), fitting(guidelines, room_chars)
-    room_chars -= len(knowledge)
+    beside = beside.within(room_chars)
     snapshot, start, end, outline = place.snapshot, place.start, place.end, place.outline
-    title = "the selection"
+    room, title = _room(room_chars, beside), "the selection"
     if _NAME.fullmatch(snapshot.text, start, end):
-        return _of_name(place, _room(room_chars, guidelines), guidelines, knowledge)
+        return _of_name(place, room, beside)
     if not snapshot.text[start:end].strip():
-        start, end, title = around(snapshot, start, outline, _room(room_chars, guidelines))
+        start, end, title = around(snapshot, start, outline, room)
     code = snapshot.text[start:end]
     if not code.strip():
         return None
-    section = prompts.guidelines_section(guidelines)
-    room = _room(room_chars, guidelines)
     shown, notice = _shown(code, room)
     messages = prompts.explain_selection(
         _plain_breaks(shown),
         snapshot.language,
         snapshot.path or "an unsaved file",
         surroundings=_plain_breaks(_surroundings(snapshot, start, end, outline, room - len(shown))),
-        knowledge=knowledge,
-        guidelines=section,
+        beside=beside.sections,
     )
-    return Subject(title, start, end, messages, notice)
+    return Subject(title, start, end, messages, notice, beside.definitions)
 
 
-def of_finding(
-    place: Place, finding: prompts.Finding, room_chars: int, guidelines: str = "", knowledge: str = ""
-) -> Subject:
+def of_finding(place: Place, finding: prompts.Finding, room_chars: int, beside: Beside = Beside()) -> Subject:
     """What a tool reports at the place's beginning, in the function around it."""
-    knowledge, guidelines = fitting(knowledge, room_chars), fitting(guidelines, room_chars)
-    room_chars -= len(knowledge)
+    beside = beside.within(room_chars)
     snapshot, start = place.snapshot, place.start
-    room = _room(room_chars, guidelines)
+    room = _room(room_chars, beside)
     first, last, _ = around(snapshot, start, place.outline, room)
     line = snapshot.text[snapshot.line_start(start) : snapshot.line_end(start)]
     messages = prompts.explain_diagnostic(
@@ -91,14 +117,14 @@ def of_finding(
         line,
         _plain_breaks(_shown(snapshot.text[first:last], room)[0]),
         snapshot.language,
-        knowledge=knowledge,
-        guidelines=prompts.guidelines_section(guidelines),
+        beside=beside.sections,
     )
     title = prompts.inline(finding.message, _MAX_TITLE_CHARS) or finding.code or "the report"
-    return Subject(title, snapshot.line_start(start), snapshot.line_end(start), messages)
+    first, last = snapshot.line_start(start), snapshot.line_end(start)
+    return Subject(title, first, last, messages, definitions=beside.definitions)
 
 
-def _of_name(place: Place, room_chars: int, guidelines: str, knowledge: str) -> Subject:
+def _of_name(place: Place, room_chars: int, beside: Beside) -> Subject:
     snapshot, start, end = place.snapshot, place.start, place.end
     first, last, _ = around(snapshot, start, place.outline, room_chars)
     name = snapshot.text[start:end]
@@ -107,10 +133,10 @@ def _of_name(place: Place, room_chars: int, guidelines: str, knowledge: str) -> 
         snapshot.text[snapshot.line_start(start) : snapshot.line_end(start)].strip(),
         _plain_breaks(snapshot.text[first:last]),
         snapshot.language,
-        knowledge=knowledge,
-        guidelines=prompts.guidelines_section(guidelines),
+        beside=beside.sections,
     )
-    return Subject(f"`{prompts.inline(name, _MAX_TITLE_CHARS)}`", start, end, messages)
+    title = f"`{prompts.inline(name, _MAX_TITLE_CHARS)}`"
+    return Subject(title, start, end, messages, definitions=beside.definitions)
 
 
 def around(snapshot: Snapshot, offset: int, outline: Outline | None, max_chars: int) -> tuple[int, int, str]:
@@ -156,8 +182,17 @@ def fitting(text: str, room_chars: int) -> str:
     return text if len(text) <= room_chars // 3 else ""
 
 
-def _room(room_chars: int, guidelines: str) -> int:
-    return max(_MIN_CODE_CHARS, room_chars - len(guidelines) - _RESERVED_CHARS)
+def _uses(definitions: Sequence[Defined]) -> str:
+    return prompts.uses([(one.path, shown_definition(one), one.language) for one in definitions])
+
+
+def shown_definition(one: Defined) -> str:
+    """A definition as a model reads it."""
+    return f"{one.signature}\n{one.doc}" if one.doc else one.signature
+
+
+def _room(room_chars: int, beside: Beside) -> int:
+    return max(_MIN_CODE_CHARS, room_chars - len(beside.sections) - _RESERVED_CHARS)
 
 
 def _plain_breaks(code: str) -> str:

@@ -10,6 +10,7 @@ import asyncio
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
@@ -24,7 +25,7 @@ from lsp_server.assist.reports import MAX_REPORTS, FixRefusedError, Related, Rep
 from lsp_server.assist.stretch import function_around
 from lsp_server.documents import NotOpenError
 from lsp_server.endpoint.status import EndpointError
-from lsp_server.features import progress
+from lsp_server.features import explanations, progress
 from lsp_server.features.explanations import REFUSED, outline_near
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ async def _fix(ls: InstantServer, carried: Any) -> tuple[Snapshot, Fix]:
     try:
         async with progress.shown(ls, "Fixing") as say:
             say("the model is asked")
-            made = await session.fixer.fix(snapshot, reports)
+            made = await session.fixer.fix(snapshot, reports, used=partial(explanations.used, ls))
     except (FixRefusedError, EndpointError) as error:
         raise RequestFailedError(str(error)) from None
     _unchanged(ls, uri, version)

@@ -20,7 +20,7 @@ from context.defined import Defined
 from context.outline import Outline
 from context.soundness import outline_of
 from lsp_server.assist import prompts, subject
-from lsp_server.assist.definitions import in_document
+from lsp_server.assist.definitions import cited, in_document, word_at
 from lsp_server.documents import NotOpenError
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.features import progress
@@ -38,6 +38,12 @@ KIND = "instant.explain"
 
 PART_S = 0.1
 """Parts of an explanation are whole texts, so they are not sent more often than one reads."""
+
+DEFINITION_S = 0.15
+"""How long a hover waits for the graph: with the rest of its work it is to answer within 300 ms."""
+
+USED_S = 1.0
+"""How long somebody waits for the graph who waits for the model anyway."""
 
 REFUSED = "Nothing of this file is sent: its name says that it holds secrets."
 NO_CODE = "There is no code here to explain."
@@ -70,9 +76,18 @@ async def hover(ls: InstantServer, params: types.HoverParams) -> types.Hover | N
 
 
 async def definitions(ls: InstantServer, snapshot: Snapshot, offset: int) -> Sequence[Defined]:
-    """Where the name at an offset is defined, as far as the document itself tells."""
+    """Where the name at an offset is defined, by the workspace's graph if it is quick, else by the document itself."""
+    word = word_at(snapshot, offset)
+    found = await ls.syntax.defined(snapshot, *word, DEFINITION_S) if word else ()
+    if found and found[0].uri != snapshot.uri:
+        return found
     outline: Outline | None = ls.syntax.outline(snapshot.uri)
-    return in_document(snapshot, offset, outline or _parsed(snapshot))
+    return in_document(snapshot, offset, outline or _parsed(snapshot)) or found
+
+
+async def used(ls: InstantServer, snapshot: Snapshot, start: int, end: int) -> Sequence[Defined]:
+    """What a stretch uses of other files, as far as the workspace's graph tells soon."""
+    return await ls.syntax.used(snapshot, start, end, USED_S)
 
 
 async def explain(ls: InstantServer, *arguments: Any) -> dict[str, str]:
@@ -87,7 +102,7 @@ async def explain(ls: InstantServer, *arguments: Any) -> dict[str, str]:
     _, start, end = ls.documents.stretch(asked.uri, asked.range)
     outline = outline_near(ls, snapshot, start)
     session = await ls.ready_session()
-    about = await _subject(session, asked, subject.Place(snapshot, start, end, outline))
+    about = await _subject(ls, session, asked, subject.Place(snapshot, start, end, outline))
     if about is None:
         return await _shown(ls, asked, {"title": "", "text": f"*{NO_CODE}*"})
     return await _shown(ls, asked, await _explained(ls, session, snapshot, asked, about))
@@ -163,30 +178,33 @@ def _token(given: Any) -> progress.Token | None:
     return given if isinstance(given, str | int) else None
 
 
-async def _subject(session: Session, asked: _Asked, place: subject.Place) -> Subject | None:
+async def _subject(ls: InstantServer, session: Session, asked: _Asked, place: subject.Place) -> Subject | None:
     """The prompt, with what is known elsewhere; providers that are late are left out."""
-    room_chars = session.tiers.room_chars(asked.tier)
-    rules = session.guidelines(place.snapshot)
+    snapshot, room_chars = place.snapshot, session.tiers.room_chars(asked.tier)
     first, last = place.start, place.end
-    if not place.snapshot.text[first:last].strip():
-        first, last, _ = subject.around(place.snapshot, first, place.outline, room_chars)
+    if asked.diagnostic is not None or not snapshot.text[first:last].strip():
+        first, last, _ = subject.around(snapshot, first, place.outline, room_chars)
     question = asked.diagnostic.message if asked.diagnostic is not None else ""
-    known = await session.known("explain", place.snapshot, first, last, question)
+    known, definitions = await asyncio.gather(
+        session.known("explain", snapshot, first, last, question), used(ls, snapshot, first, last)
+    )
+    beside = subject.Beside(session.guidelines(snapshot), known, definitions)
     if asked.diagnostic is None:
-        return subject.of_stretch(place, room_chars, rules, known)
+        return subject.of_stretch(place, room_chars, beside)
     code = "" if asked.diagnostic.code is None else str(asked.diagnostic.code)
     finding = prompts.Finding(asked.diagnostic.message, asked.diagnostic.source or "", code)
-    return subject.of_finding(place, finding, room_chars, rules, known)
+    return subject.of_finding(place, finding, room_chars, beside)
 
 
 async def _explained(
     ls: InstantServer, session: Session, snapshot: Snapshot, asked: _Asked, about: Subject
 ) -> dict[str, str]:
     """The whole result; an endpoint that fails is told in its text."""
-    line = ls.documents.position_of(snapshot, about.start).line + 1
-    name = snapshot.path.rsplit("/", 1)[-1] or "unsaved file"
-    # No link: Markdown previews refuse those to files, and the file is open.
-    head = f"### {about.title}\n\n`{prompts.inline(snapshot.path or name)}:{line}`"
+    line = ls.documents.position_of(snapshot, about.start).line
+    here = Defined("unsaved file", "", snapshot.uri, snapshot.path, line)
+    head = f"### {about.title}\n\n{cited(here)}"
+    if about.definitions:
+        head += f"\n\nRead together with {', '.join(dict.fromkeys(map(cited, about.definitions)))}."
     tier = asked.tier or session.tiers.wanted
     parts = _Parts(ls, asked.part_token)
     async with progress.shown(ls, f"Explaining {about.title.replace('`', '')}", asked.work_token) as say:
