@@ -18,6 +18,7 @@ from typing import Any, Literal
 from lsp_server.assist.thoughts import Thoughts
 from lsp_server.endpoint.answer import Answer, ToolCall
 from lsp_server.endpoint.client import Endpoint, Message
+from lsp_server.endpoint.purpose import Purpose
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.options import ChatSettings, InstantChatSettings, ThinkingChatSettings
 
@@ -120,13 +121,14 @@ class Tiers:
         tier: Tier | None = None,
         max_tokens: int | None = None,
         temperature: float | None = None,
+        purpose: Purpose | None = None,
     ) -> AsyncIterator[Reply]:
         """The begun answer of the wanted tier, or of the instant one in its place; raises EndpointError.
 
         What is given overrides the tier's sampling. Leaving the block, or cancelling it, stops the model.
         """
         async with AsyncExitStack() as stack:
-            given = {"max_tokens": max_tokens, "temperature": temperature}
+            given = {"max_tokens": max_tokens, "temperature": temperature, "purpose": purpose}
             yield await self._begun(stack, messages, tier or self.wanted, given)
 
     async def _begun(

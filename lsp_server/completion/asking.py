@@ -22,6 +22,7 @@ from lsp_server.completion.counts import Counts
 from lsp_server.completion.pace import Pace
 from lsp_server.completion.trigger import Trigger
 from lsp_server.endpoint.client import MAX_CANDIDATES, Answer, Endpoint, Timings
+from lsp_server.endpoint.purpose import Purpose
 from lsp_server.endpoint.status import EndpointError
 
 GRACE_S = 0.25
@@ -199,7 +200,9 @@ class Asking:
         n = MAX_CANDIDATES if trigger.is_invoked and not limits.is_slow else 1
         self.counts.requests += 1
         self.counts.prefetches += said.is_ahead
-        async with self._endpoint.complete(window, max_tokens=max_tokens, stop=stop, n=n) as answer:
+        async with self._endpoint.complete(
+            window, max_tokens=max_tokens, stop=stop, n=n, purpose=Purpose("completion", question.snapshot.uri)
+        ) as answer:
             said.model = self._endpoint.status.model
             try:
                 if n == 1:

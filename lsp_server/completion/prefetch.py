@@ -90,7 +90,7 @@ class Prefetch:
         outline = self._sources.outline(snapshot.uri, offset)
         window = self._asking.window(snapshot, offset, self._sources.limits(), outline)
         if last is None or not _begins_alike(window, last):
-            await self._endpoint.warm(window)
+            await self._endpoint.warm(window, snapshot.uri)
 
     def _is_useful(self) -> bool:
         """Whether this developer takes completions often enough for what follows them to be worth a request."""
