@@ -61,7 +61,7 @@ class Measuring:
             raise
         except Exception as error:
             answer.outcome = "failed"
-            answer.error = error.kind if isinstance(error, EndpointError) else "refused"
+            answer.error = error.kind if isinstance(error, EndpointError) else "unusable"
             raise
         finally:
             answer.total_ms = (perf_counter() - began_s) * 1_000

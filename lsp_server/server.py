@@ -26,7 +26,7 @@ from lsp_server.completion.counts import Counts
 from lsp_server.completion.outcome import Outcomes
 from lsp_server.documents import Documents
 from lsp_server.endpoint.status import Status
-from lsp_server.features import code_actions, completions, explanations, folders
+from lsp_server.features import code_actions, completions, explanations, folders, report
 from lsp_server.features.folders import Folders, folder_of
 from lsp_server.measuring import Measuring
 from lsp_server.options import Settings
@@ -326,4 +326,5 @@ COMMANDS: tuple[tuple[str, Callable[..., Coroutine[Any, Any, Any]]], ...] = (
     (code_actions.FIX, code_actions.fix),
     (explanations.EXPLAIN, explanations.explain),
     (explanations.TOGGLE_THINKING, explanations.toggle_thinking),
+    (report.REPORT, report.report),
 )

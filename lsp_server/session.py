@@ -142,7 +142,8 @@ class Session:
         settings = self._settings
         tier = _embedded_tier(settings, settings.endpoint.instant)
         resolve = EmbeddedEngine(settings.embedded, on_status=self._announce).address
-        return Endpoint("instant", tier, resolve, open_client(settings.endpoint), self._tell)
+        client = open_client(settings.endpoint)
+        return Endpoint("instant", tier, resolve, client, self._tell, on_ended=self._on_ended)
 
     def _thinking_endpoint(self) -> Endpoint:
         """Asked for nothing but chats, so what else its model can do is not found out."""
@@ -152,7 +153,9 @@ class Session:
         """The endpoint that the settings name, wherever of its places it serves."""
         client = open_client(self._settings.endpoint)
         places = Places(tier, partial(wire.is_healthy, client))
-        return Endpoint(name, tier, places.address, client, self._tell, lost=places.lost)
+        return Endpoint(
+            name, tier, places.address, client, self._tell, lost=places.lost, on_ended=self._on_ended
+        )
 
     def limits(self) -> Limits:
         """What a completion may cost now, as far as the endpoint is known."""

@@ -215,7 +215,10 @@ async def _explained(
             parts.send(f"{head}\n\n{text}")
 
         try:
-            explanation = await session.explainer.explain(about, on_text, tier=asked.tier)
+            with ls.measuring.answering("explain", snapshot.language) as answer:
+                explanation = await session.explainer.explain(about, on_text, tier=asked.tier)
+                answer.tier, answer.model = explanation.tier, explanation.model
+                answer.shown_chars = len(explanation.text)
         except EndpointError as error:
             return {"title": about.title, "text": f"{head}\n\n*{error}*"}
     return {
