@@ -37,7 +37,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
-class TierSettings(_Section):
+class _ServedSettings(_Section):
     """Where one tier's model is served."""
 
     url: str | None = _option(None, "Base URL of the OpenAI-compatible endpoint, ending in /v1.", scope="machine")
@@ -65,16 +65,6 @@ class TierSettings(_Section):
         "Command and its arguments that print the bearer token; run without a shell, for 30 seconds at most.",
         scope="user",
     )
-    mode: Literal["auto", "fim", "chat"] = _option(
-        "auto",
-        "How completions are asked for: fill-in-the-middle, chat, or found out by asking the endpoint.",
-        scope="machine",
-    )
-    fim_format: FimFormatName = _option(
-        "auto",
-        "Fill-in-the-middle tokens of the model; auto asks the endpoint which of them it knows.",
-        scope="machine",
-    )
     first_token_ms: int = _option(
         2_000, "Milliseconds to wait for the first token before giving up.", ge=50, le=600_000
     )
@@ -93,8 +83,23 @@ class TierSettings(_Section):
         return tuple(url for one in urls if (url := cls._has_http_scheme(one)))
 
 
-class ThinkingTierSettings(TierSettings):
-    """The stronger, slower tier, asked only when the user wants it."""
+class TierSettings(_ServedSettings):
+    """The tier that is always on, which is asked for completions too."""
+
+    mode: Literal["auto", "fim", "chat"] = _option(
+        "auto",
+        "How completions are asked for: fill-in-the-middle, chat, or found out by asking the endpoint.",
+        scope="machine",
+    )
+    fim_format: FimFormatName = _option(
+        "auto",
+        "Fill-in-the-middle tokens of the model; auto asks the endpoint which of them it knows.",
+        scope="machine",
+    )
+
+
+class ThinkingTierSettings(_ServedSettings):
+    """The stronger, slower tier, asked for words alone and only when the user wants it."""
 
     url: str | None = _option(
         None,

@@ -147,15 +147,14 @@ class Session:
 
     def _thinking_endpoint(self) -> Endpoint:
         """Asked for nothing but chats, so what else its model can do is not found out."""
-        return self._configured("thinking", self._settings.endpoint.thinking.model_copy(update={"mode": "chat"}))
+        tier = TierSettings(**dict(self._settings.endpoint.thinking), mode="chat")
+        return self._configured("thinking", tier)
 
     def _configured(self, name: str, tier: TierSettings) -> Endpoint:
         """The endpoint that the settings name, wherever of its places it serves."""
         client = open_client(self._settings.endpoint)
         places = Places(tier, partial(wire.is_healthy, client))
-        return Endpoint(
-            name, tier, places.address, client, self._tell, lost=places.lost, on_ended=self._on_ended
-        )
+        return Endpoint(name, tier, places.address, client, self._tell, lost=places.lost, on_ended=self._on_ended)
 
     def limits(self) -> Limits:
         """What a completion may cost now, as far as the endpoint is known."""
