@@ -90,6 +90,9 @@ class Answer:
         self.finish_reason: str | None = None
         self.tool_calls: list[ToolCall] = []
         self.error: EndpointError | None = None
+        self.request_id = ""
+        self.given: list[str] = []
+        """What was read of it: its pieces, or of several answers the whole texts."""
         self._address = address
         self._events = events
         self._deadlines = deadlines
@@ -106,6 +109,7 @@ class Answer:
             event = await self._next_event()
             piece = self._closing() if event is None else self._take(event)
             if piece:
+                self.given.append(piece)
                 return piece
         raise StopAsyncIteration
 
@@ -124,9 +128,11 @@ class Answer:
                 if isinstance(index, int) and 0 <= index < len(parts):
                     parts[index].take(_text_of(choice))
                 self._note_first_token(choice, _text_of(choice))
-            yield [part.text for part in parts]
+            self.given = [part.text for part in parts]
+            yield list(self.given)
         self.conclude()
-        yield [part.whole() for part in parts]
+        self.given = [part.whole() for part in parts]
+        yield list(self.given)
 
     async def text(self) -> str:
         """The whole answer."""

@@ -18,7 +18,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from context.secrets import Redactor
 from context.window import ContextWindow
@@ -28,6 +28,7 @@ from lsp_server.endpoint.answer import Answer, Cut, Deadlines, Timings, answerin
 from lsp_server.endpoint.backoff import Backoff
 from lsp_server.endpoint.chat import Chat, Message, Unfenced, completion_messages, neutral
 from lsp_server.endpoint.ended import Ended
+from lsp_server.endpoint.gate import Gate, Leaving, OpenGate
 from lsp_server.endpoint.guard import GuardedClient
 from lsp_server.endpoint.link import RECOVERY_S, Link, Lost, Served
 from lsp_server.endpoint.probe import Capabilities, completion_body, prefill_tokens_per_s, usage_options
@@ -51,7 +52,17 @@ _MAX_RETRIES = 4
 
 _COMPLETION = Purpose()
 _Events = AbstractAsyncContextManager[AsyncIterator[dict[str, Any]]]
-_Ask = Callable[[Served, Sending], Awaitable[tuple[_Events, Cut | None]]]
+
+
+class _Asked(NamedTuple):
+    """A request that has not left yet: what will come of it, how that is cut, and what the model would be shown."""
+
+    events: _Events
+    cut: Cut | None
+    prompt: str
+
+
+_Ask = Callable[[Served, Sending], Awaitable[_Asked]]
 
 
 class Endpoint:
@@ -73,8 +84,10 @@ class Endpoint:
         backoff: Backoff | None = None,
         recovery_s: float = RECOVERY_S,
         on_ended: Callable[[Ended], None] = lambda ended: None,
+        gate: Gate | None = None,
     ) -> None:
         self._tier = tier
+        self._gate = gate or OpenGate()
         self._on_ended = on_ended
         self._client = client
         self._chat = Chat(client)
@@ -85,6 +98,7 @@ class Endpoint:
             client=client,
             chat=self._chat,
             on_status=on_status,
+            gate=self._gate,
             lost=lost,
             backoff=backoff or Backoff(),
             recovery_s=recovery_s,
@@ -151,7 +165,7 @@ class Endpoint:
         `candidates`, differ by chance; an endpoint that refuses so many is asked for fewer.
         """
 
-        async def ask(served: Served, sending: Sending) -> tuple[_Events, Cut | None]:
+        async def ask(served: Served, sending: Sending) -> _Asked:
             return await self._completion(served, sending, window, max_tokens, stop=stop, n=min(n, self._n_most))
 
         if n == 1:
@@ -180,11 +194,11 @@ class Endpoint:
             {**message, "content": one.text} for message, one in zip(messages, redacted, strict=True)
         ]
 
-        async def ask(served: Served, sending: Sending) -> tuple[_Events, Cut | None]:
+        async def ask(served: Served, sending: Sending) -> _Asked:
             reply = self._reply(
                 served, sending, neutral(safe), max_tokens=max_tokens, temperature=temperature, top_p=top_p, tools=tools
             )
-            return await reply, restoring(None, values)
+            return _Asked(await reply, restoring(None, values), _text(safe))
 
         return self._asked(ask, purpose, max(first_token_ms, self._tier.first_token_ms), total_ms=total_ms)
 
@@ -194,7 +208,7 @@ class Endpoint:
         Waits up to the total deadline, since a first prompt may take a slow machine long; never raises.
         """
 
-        async def ask(served: Served, sending: Sending) -> tuple[_Events, Cut | None]:
+        async def ask(served: Served, sending: Sending) -> _Asked:
             return await self._completion(served, sending, window, 1)
 
         try:
@@ -233,9 +247,9 @@ class Endpoint:
         limits_ms = first_token_ms, max(total_ms, self._tier.total_ms)
         async with AsyncExitStack() as stack:
             try:
-                served, answer = await self._opened(stack, ask, purpose, limits_ms)
+                served, sending, answer = await self._opened(stack, ask, purpose, limits_ms)
             except EndpointError as error:
-                if not (may_refuse and error.kind == "bad_answer"):
+                if not (error.kind == "denied" or (may_refuse and error.kind == "bad_answer")):
                     self._link.failed(error, purpose.feature)
                 elif is_trial:
                     self._link.backoff.given_up()
@@ -257,16 +271,17 @@ class Endpoint:
                 answer.conclude()
                 ended = Ended.of(purpose, self.status.tier, served[1].model, answer, is_cancelled=is_cancelled)
                 self._on_ended(ended)
+                self._gate.over(sending, ended, "".join(answer.given))
 
     async def _opened(
         self, stack: AsyncExitStack, ask: _Ask, purpose: Purpose, limits_ms: tuple[int, int]
-    ) -> tuple[Served, Answer]:
+    ) -> tuple[Served, Sending, Answer]:
         """The begun answer. What was lost since the last time is looked for again, where it is now."""
         was_served = self._link.served is not None
         for n_retries in range(_MAX_RETRIES + 1):
-            served = await self._link.prepared()
+            served, sending = await self._link.prepared(), Sending.of(purpose)
             try:
-                return served, await self._opened_once(stack, ask, Sending.of(purpose), served, limits_ms)
+                return served, sending, await self._opened_once(stack, ask, sending, served, limits_ms)
             except EndpointError as error:
                 # A connection that was kept may be closed by now; one that was just made has said what there is.
                 is_stale = error.kind == "unreachable" and was_served and n_retries == 0
@@ -277,9 +292,20 @@ class Endpoint:
     async def _opened_once(
         self, stack: AsyncExitStack, ask: _Ask, sending: Sending, served: Served, limits_ms: tuple[int, int]
     ) -> Answer:
-        events, cut = await ask(served, sending)
+        (address, able), name = served, self.status.tier
+        events, cut, prompt = await ask(served, sending)
+        self._gate.leave(Leaving(sending, name, address, able.model, prompt))
         deadlines = Deadlines.starting_now(*limits_ms)
-        return await stack.enter_async_context(answering(events, served[0], deadlines, cut))
+        try:
+            answer = await stack.enter_async_context(answering(events, address, deadlines, cut))
+        except (EndpointError, asyncio.CancelledError) as error:
+            failure = error if isinstance(error, EndpointError) else None
+            self._gate.over(sending, Ended.unanswered(sending.purpose, name, able.model, failure), "")
+            if failure is not None and failure.kind == "refused":
+                self._gate.refused(sending.purpose, name, failure)
+            raise
+        answer.request_id = sending.request_id
+        return answer
 
     def _conclude(self, served: Served, answer: Answer, purpose: Purpose, is_trial: bool) -> None:
         """Learns from an answer that was read, in part or whole."""
@@ -313,7 +339,7 @@ class Endpoint:
         *,
         stop: tuple[str, ...] = (),
         n: int = 1,
-    ) -> tuple[_Events, Cut | None]:
+    ) -> _Asked:
         address, able = served
         temperature = 0.0 if n == 1 else SEVERAL_TEMPERATURE
         redacted = self._redactor.redact_window(window)
@@ -323,12 +349,12 @@ class Endpoint:
             reply = self._reply(
                 served, sending, messages, max_tokens=max_tokens, temperature=temperature, stop=stop, n=n
             )
-            return await reply, restoring(Unfenced(), redacted.values)
+            return _Asked(await reply, restoring(Unfenced(), redacted.values), _text(messages))
         body = completion_body(able, able.fim_format, window, max_tokens=max_tokens, stop=stop)
         if n > 1:
             body |= {"n": n, "temperature": temperature}
         cut = restoring(fim.SpecialCut(able.fim_format.special), redacted.values)
-        return wire.completion_events(self._client, address, body, sending), cut
+        return _Asked(wire.completion_events(self._client, address, body, sending), cut, body["prompt"])
 
     async def _reply(
         self,
@@ -357,3 +383,8 @@ class Endpoint:
             tools=tools,
             extra=usage_options(able.flavour) | ({"n": n} if n > 1 else {}),
         )
+
+
+def _text(messages: Sequence[Message]) -> str:
+    """All that is said in a conversation."""
+    return "\n".join(str(message["content"]) for message in messages)

@@ -12,11 +12,14 @@ from collections.abc import Callable
 
 from lsp_server.endpoint import wire
 from lsp_server.endpoint.address import Address, Resolve
+from lsp_server.endpoint.answer import Timings
 from lsp_server.endpoint.backoff import Backoff
 from lsp_server.endpoint.chat import Chat
+from lsp_server.endpoint.ended import Ended
+from lsp_server.endpoint.gate import Gate, Leaving
 from lsp_server.endpoint.guard import GuardedClient
 from lsp_server.endpoint.probe import Capabilities, probe
-from lsp_server.endpoint.purpose import Feature
+from lsp_server.endpoint.purpose import Feature, Purpose, Sending
 from lsp_server.endpoint.status import EndpointError, State, Status
 from lsp_server.options import TierSettings
 
@@ -49,6 +52,7 @@ class Link:
         client: GuardedClient,
         chat: Chat,
         on_status: Callable[[Status], None],
+        gate: Gate,
         lost: Lost,
         backoff: Backoff,
         recovery_s: float,
@@ -61,6 +65,7 @@ class Link:
         self._client = client
         self._chat = chat
         self._on_status = on_status
+        self._gate = gate
         self._lost = lost
         self._reason = ""
         self._last_error: EndpointError | None = None
@@ -119,7 +124,7 @@ class Link:
             self._await_recovery()
         if error.kind == "forbidden" and feature != "probe":
             self._deny(error, feature)
-        elif error.kind == "unset":
+        elif error.kind in ("unset", "denied"):
             self._tell("off", error.kind, str(error))
         elif error.kind != "too_large":
             # One prompt too many says nothing about the endpoint.
@@ -159,13 +164,30 @@ class Link:
         if before is not None and (address.url, address.model) == (before[0].url, before[0].model):
             able = before[1]  # asked before: only the token is another, or nothing is
         else:
-            able = await probe(self._client, address, self._tier)
+            able = await self._probed(address)
         if able.mode == "chat":
             await self._chat.prepare(address)
         self._denied.clear()
         self.served = (address, able)
         self.succeeded()
         return self.served
+
+    async def _probed(self, address: Address) -> Capabilities:
+        """What the endpoint can do; all the questions that find it out are one request to the gate."""
+        sending, name = Sending.of(Purpose("probe")), self.status.tier
+        self._gate.leave(Leaving(sending, name, address))
+        try:
+            able = await probe(self._client, address, self._tier)
+        except EndpointError as error:
+            self._gate.over(sending, Ended.unanswered(sending.purpose, name, "", error), "")
+            if error.kind == "refused":
+                self._gate.refused(sending.purpose, name, error)
+            raise
+        except asyncio.CancelledError:
+            self._gate.over(sending, Ended.unanswered(sending.purpose, name, "", None), "")
+            raise
+        self._gate.over(sending, Ended(sending.purpose, name, able.model, "answered", "", Timings()), "")
+        return able
 
     def _await_recovery(self) -> None:
         if self._recovering is None or self._recovering.done():

@@ -4,6 +4,7 @@ EndpointError is the one exception that leaves this package. Its kinds:
 
     unset         no endpoint is set and no engine can be started
     refused       the guard does not let the address be reached
+    denied        the role, the policy or the audit trail does not let the request leave
     unreachable   no connection, or it broke
     timeout       the first token or the whole answer came too late
     auth          401: token missing, wrong or expired
@@ -23,6 +24,7 @@ from typing import Literal
 ErrorKind = Literal[
     "unset",
     "refused",
+    "denied",
     "unreachable",
     "timeout",
     "auth",
