@@ -16,7 +16,7 @@ from lsprotocol import types
 from pygls.workspace import TextDocument, Workspace
 
 from context.document import Snapshot
-from lsp_server.text_buffer import Change, Encoding, TextBuffer
+from lsp_server.text_buffer import Change, Encoding, TextBuffer, joined
 
 logger = logging.getLogger(__name__)
 
@@ -108,6 +108,14 @@ class Documents(Workspace):
         applied = document.apply(change)
         document.version = text_doc.version
         _tell(self.on_change, document.uri, applied)
+
+    def resynchronise(self, uri: str, text: str) -> None:
+        """Takes the client's own text of an open document over, which should be what it is here already."""
+        document = self.get_text_document(uri)
+        if document.source != joined(text):
+            logger.warning("a document was out of step with the editor's; its text was taken anew")
+            applied = document.apply(types.TextDocumentContentChangeWholeDocument(text))
+            _tell(self.on_change, document.uri, applied)
 
     def remove_text_document(self, doc_uri: str) -> None:
         """Called by pygls on didClose."""

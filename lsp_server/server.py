@@ -312,7 +312,7 @@ METHODS: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
     (completions.PARTLY_ACCEPTED, None, completions.did_partially_accept_completion),
     (types.TEXT_DOCUMENT_CODE_ACTION, ACTIONS, code_action),
     (types.CODE_ACTION_RESOLVE, None, code_actions.resolve_code_action),
-    (types.TEXT_DOCUMENT_DID_SAVE, None, folders.did_save),
+    (types.TEXT_DOCUMENT_DID_SAVE, types.SaveOptions(include_text=True), folders.did_save),
     (types.WORKSPACE_DID_CHANGE_WATCHED_FILES, None, folders.did_change_watched_files),
     (types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, None, folders.did_change_workspace_folders),
     (types.SHUTDOWN, None, shutdown),

@@ -40,6 +40,13 @@ class Change:
     edit: Edit
 
 
+def joined(text: str) -> str:
+    """The text with every high and low surrogate that stand side by side made the character they encode."""
+    if text.isascii() or not _SURROGATE.search(text):
+        return text
+    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
+
+
 class TextBuffer:
     """An editable text that maps (line, column) to offsets and back, in any of LSP's position encodings.
 
@@ -50,7 +57,7 @@ class TextBuffer:
     """
 
     def __init__(self, text: str) -> None:
-        self._load(_join_surrogates(text))
+        self._load(joined(text))
 
     @property
     def n_lines(self) -> int:
@@ -88,7 +95,7 @@ class TextBuffer:
 
     def replace_all(self, text: str) -> Change:
         """Put a new text in place of the whole."""
-        text = _join_surrogates(text)
+        text = joined(text)
         n_bytes, n_chars, end_point = self._byte_starts.total, self.n_chars, self._end_point()
         self._load(text)
         return Change(
@@ -139,7 +146,7 @@ class TextBuffer:
         if _is_surrogate(right):
             end = _Place(end.byte + 3, end.char + 1, end.row)
             text += _decode(right)
-        return start, end, _join_surrogates(text)
+        return start, end, joined(text)
 
     def _replace(self, start: _Place, end: _Place, text: str) -> Change:
         utf8 = _encode(text)
@@ -283,12 +290,6 @@ def _n_units(text: str, encoding: Encoding) -> int:
 
 def _is_surrogate(utf8: bytes | bytearray) -> bool:
     return len(utf8) == 3 and utf8[0] == 0xED and utf8[1] >= 0xA0
-
-
-def _join_surrogates(text: str) -> str:
-    if text.isascii() or not _SURROGATE.search(text):
-        return text
-    return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "surrogatepass")
 
 
 def _encode(text: str) -> bytes:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from functools import lru_cache, partial
 from pathlib import Path
@@ -148,7 +149,13 @@ def folder_of(uri: str, path: str) -> str:
 
 
 def did_save(ls: InstantServer, params: types.DidSaveTextDocumentParams) -> None:
-    """A saved file is read again; the editor may tell of it as a watched file too, which then has no new content."""
+    """A saved file is read again; the editor may tell of it as a watched file too, which then has no new content.
+
+    The text that comes with it mends a document that had got out of step, for whatever reason.
+    """
+    if params.text is not None:
+        with suppress(NotOpenError):
+            ls.documents.resynchronise(params.text_document.uri, params.text)
     if path := to_fs_path(params.text_document.uri):
         _changed(ls, [path])
 
