@@ -26,8 +26,10 @@ from typing import Any
 import httpcore2
 import httpx2
 
+from lsp_server.endpoint import tls
 from lsp_server.endpoint.spare import Spares, Tls
 from lsp_server.endpoint.status import EndpointError
+from lsp_server.endpoint.tls import Certificates
 from lsp_server.options import EndpointSettings
 
 Lookup = Callable[[str, int], Awaitable[list[str]]]
@@ -134,7 +136,8 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
             scheme: Spares(_CheckedBackend(settings, lookup, is_plain=scheme == "http")) for scheme in ("http", "https")
         }
         self._pools: dict[str, httpcore2.AsyncConnectionPool] = {}
-        self._tls: ssl.SSLContext | None = None
+        self._certificates = Certificates(settings)
+        self._loading = asyncio.Lock()
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         _check_url(request.url)
@@ -166,8 +169,9 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
     def _open_ahead(self, url: httpx2.URL) -> None:
         """An answer was left early and its connection is lost; the next request finds another."""
         host = url.raw_host.decode("ascii")
-        tls = Tls(self._tls, host) if url.scheme == "https" and self._tls is not None else None
-        self._backends[url.scheme].open_ahead(host, url.port or {"https": 443}.get(url.scheme, 80), tls)
+        context = self._certificates.context if url.scheme == "https" else None
+        handshake = Tls(context, host) if context is not None else None
+        self._backends[url.scheme].open_ahead(host, url.port or {"https": 443}.get(url.scheme, 80), handshake)
 
     async def aclose(self) -> None:
         for backend in self._backends.values():
@@ -176,31 +180,19 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
             await pool.aclose()
 
     async def _pool(self, scheme: str) -> httpcore2.AsyncConnectionPool:
+        if scheme == "https" and not self._certificates.is_current:
+            async with self._loading:
+                if not self._certificates.is_current:
+                    await asyncio.to_thread(self._certificates.load)
         if scheme not in self._pools:
-            if scheme == "https" and self._tls is None:
-                self._tls = await asyncio.to_thread(self._tls_context)
-            pool = httpcore2.AsyncConnectionPool(
-                ssl_context=self._tls if scheme == "https" else None,
+            self._pools[scheme] = httpcore2.AsyncConnectionPool(
+                ssl_context=self._certificates.context if scheme == "https" else None,
                 max_connections=None,
                 max_keepalive_connections=8,
                 keepalive_expiry=KEEPALIVE_S,
                 network_backend=self._backends[scheme],
             )
-            self._pools.setdefault(scheme, pool)
         return self._pools[scheme]
-
-    def _tls_context(self) -> ssl.SSLContext:
-        """The system's authorities and the company's; made at the first https request, since it costs 30-80 ms."""
-        context = httpx2.create_ssl_context(trust_env=False)
-        if self._settings.ca_file is not None:
-            try:
-                context.load_verify_locations(cafile=self._settings.ca_file)
-            except OSError as error:
-                reason = error.strerror or "it holds no PEM certificate"
-                raise EndpointError(
-                    "refused", f"endpoint.ca_file {self._settings.ca_file} cannot be used: {reason}."
-                ) from None
-        return context
 
 
 class _Body(httpx2.AsyncByteStream):
@@ -327,20 +319,15 @@ def _canonical(host: str) -> str:
 def _as_endpoint_errors(place: str) -> Iterator[None]:
     try:
         yield
-    except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError) as error:
+    except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, ssl.SSLError) as error:
         # Not chained: a protocol error's text may quote what was received.
         is_late = isinstance(error, httpcore2.TimeoutException) and not isinstance(error, httpcore2.ConnectTimeout)
         raise EndpointError("timeout" if is_late else "unreachable", _network_message(place, error)) from None
 
 
 def _network_message(place: str, error: BaseException) -> str:
-    causes = list(_causes(error))
-    if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in causes):
-        return (
-            f"The certificate of {place} is not trusted: set endpoint.ca_file to your company's certificate authority."
-        )
-    if any(isinstance(cause, ssl.SSLError) for cause in causes):
-        return f"{place} does not answer in TLS: check the port, or use http://."
+    if (message := tls.message(place, _causes(error))) is not None:
+        return message
     if isinstance(error, httpcore2.ConnectError | httpcore2.ConnectTimeout):
         return f"There is no connection to {place}: check that the endpoint runs and that its url is right."
     if isinstance(error, httpcore2.TimeoutException):
