@@ -27,9 +27,18 @@ _MAX_FOLLOWED = 256
 
 @dataclass(slots=True)
 class _Followed:
-    """A completion of which something may be accepted yet."""
+    """A model's answer of which something may be accepted yet, under one or several keys."""
 
     answer: Answer
+    n_accepted: int = 0
+    n_kept: int = 0
+
+
+@dataclass(slots=True)
+class _Shown:
+    """What was shown under one key of an answer, and how much of it was taken."""
+
+    followed: _Followed
     n_accepted: int = 0
 
 
@@ -39,7 +48,8 @@ class Measuring:
     def __init__(self) -> None:
         self.metrics = Metrics()
         self.kept = Kept(self._left)
-        self._followed: LRUCache[str, _Followed] = LRUCache(_MAX_FOLLOWED)
+        self._followed: LRUCache[int, _Followed] = LRUCache(_MAX_FOLLOWED)
+        self._shown: LRUCache[str, _Shown] = LRUCache(_MAX_FOLLOWED)
 
     def configure(self, settings: MetricsSettings) -> None:
         """Measures as the settings say from now on."""
@@ -83,21 +93,26 @@ class Measuring:
                     answer.error = "down"
             answer.own_ms = max(0.0, perf_counter() - began_s - served.waited_s) * 1_000
 
-    def follow(self, keys: Iterable[str], answer: Answer) -> None:
-        """The completions of a row are on screen under these keys."""
-        for key in keys:
-            self._followed[key] = _Followed(answer)
+    def follow(self, keys: Iterable[str], numbers: Iterable[int], answer: Answer) -> None:
+        """Completions are on screen under these keys; `numbers` are those of the model's answers they are of.
+
+        Whatever is taken of an answer counts for the row in which it was shown first.
+        """
+        for key, number in zip(keys, numbers, strict=True):
+            self._shown[key] = _Shown(self._followed.setdefault(number, _Followed(answer)))
 
     def accepted(self, key: str, n_chars: int) -> None:
         """So many characters of a completion have been taken by now; what is left of them is looked at later."""
-        followed = self._followed.get(key)
-        if followed is None:
+        shown = self._shown.get(key)
+        if shown is None:
             return
-        answer = followed.answer
-        self.metrics.record(Accepted(answer.row, answer.feature, answer.language, n_chars, followed.n_accepted))
-        if not followed.n_accepted:
+        if not shown.n_accepted:
             asyncio.get_running_loop().call_later(KEPT_AFTER_S, self.kept.settle, key)
-        followed.n_accepted = n_chars
+        answer, n_before = shown.followed.answer, shown.followed.n_accepted
+        shown.followed.n_accepted += n_chars - shown.n_accepted
+        shown.n_accepted = n_chars
+        taken = Accepted(answer.row, answer.feature, answer.language, shown.followed.n_accepted, n_before)
+        self.metrics.record(taken)
 
     def applied(self, answer: Answer) -> None:
         """The developer has chosen this one, and the editor puts it in."""
@@ -127,7 +142,9 @@ class Measuring:
         await asyncio.to_thread(self.metrics.close)
 
     def _left(self, key: str, share: float) -> None:
-        followed = self._followed.get(key)
-        if followed is not None:
-            answer, n_chars = followed.answer, round(share * followed.n_accepted)
-            self.metrics.record(Left(answer.row, answer.feature, answer.language, n_chars))
+        shown = self._shown.get(key)
+        if shown is None:
+            return
+        answer, n_before = shown.followed.answer, shown.followed.n_kept
+        shown.followed.n_kept += round(share * shown.n_accepted)
+        self.metrics.record(Left(answer.row, answer.feature, answer.language, shown.followed.n_kept, n_before))

@@ -18,12 +18,14 @@ class Served:
     """How one request is answered, filled meanwhile: from memory, by an answer that ran already, or by one asked for.
 
     `waited_s` is the time that was not ours: for the typing to rest and for the endpoint. `shown_chars` are those of
-    texts that were not shown before.
+    texts that were not shown before. `answers` are the numbers of the model's answers, one for each completion:
+    what is left of one while it is typed through, or taken by parts, has its number still.
     """
 
     source: Literal["", "memory", "running", "asked"] = ""
     waited_s: float = 0.0
     shown_chars: int = 0
+    answers: tuple[int, ...] = ()
 
 
 class Superseded(Exception):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -42,6 +43,7 @@ class Said:
     model: str = ""
     piece_chars: list[int] = field(default_factory=list)
     is_counted: bool = False
+    number: int = field(default_factory=itertools.count(1).__next__)
     built_s: float = 0.0
     """What making its prompt took."""
     _shown: str = ""

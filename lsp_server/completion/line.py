@@ -149,13 +149,15 @@ class Completer:
         if is_invoked:  # first what the developer sees already, then the others as they were given
             greedy = [one for one in found if not one[0].trigger.is_invoked][:1]
             found = [*greedy, *reversed([one for one in found if one[0].trigger.is_invoked])]
-        completions: dict[str, Completion] = {}
+        completions: dict[str, tuple[Completion, int]] = {}
         for said, rest in found:
             if said.is_done and (shown := _shown(said, rest, snapshot, offset)) is not None:
                 text, n_over = shown
-                completions.setdefault(text, Completion(text, offset, offset + n_over))
+                completions.setdefault(text, (Completion(text, offset, offset + n_over), said.number))
                 self._count_shown(said, text, served)
-        return list(completions.values())[:MAX_CANDIDATES]
+        chosen = list(completions.values())[:MAX_CANDIDATES]
+        served.answers = tuple(number for _, number in chosen)
+        return [completion for completion, _ in chosen]
 
     def _count_shown(self, said: Said, text: str, served: Served) -> None:
         """Counts, once for each answer, what it cost and how much of that was shown."""

@@ -43,7 +43,7 @@ async def inline_completion(
     if not _is_current(ls, snapshot):
         return None
     keys = ls.outcomes.show(snapshot.uri, snapshot.text, completions)
-    ls.measuring.follow(keys, answer)
+    ls.measuring.follow(keys, served.answers, answer)
     return types.InlineCompletionList([_item(ls, snapshot, *pair) for pair in zip(completions, keys, strict=True)])
 
 

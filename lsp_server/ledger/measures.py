@@ -87,12 +87,13 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """So many of an accepted answer's characters still stand, some time after."""
+    """So many of an accepted answer's characters still stand, some time after; of other parts of it `n_before`."""
 
     row: int
     feature: str
     language: str
     n_chars: int
+    n_before: int = 0
 
     def statement(self) -> tuple[str, tuple[object, ...]]:
         """How it is stored."""
@@ -100,7 +101,8 @@ class Left:
 
     def added(self) -> Iterator[Added]:
         """What it adds to the counters."""
-        yield "kept_chars_total", (("feature", self.feature), ("language", name(self.language))), self.n_chars
+        whose = ("feature", self.feature), ("language", name(self.language))
+        yield "kept_chars_total", whose, self.n_chars - self.n_before
 
 
 @dataclass(frozen=True, slots=True)
