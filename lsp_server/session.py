@@ -23,7 +23,7 @@ from lsp_server.completion.asking import Limits, Sources
 from lsp_server.completion.counts import Counts
 from lsp_server.completion.line import Completer
 from lsp_server.endpoint import wire
-from lsp_server.endpoint.client import Endpoint
+from lsp_server.endpoint.client import MIN_PROMPT_TOKENS, Endpoint
 from lsp_server.endpoint.embedded import EmbeddedEngine
 from lsp_server.endpoint.ended import Ended
 from lsp_server.endpoint.guard import open_client
@@ -163,6 +163,9 @@ class Session:
         if self._is_embedded:
             tokens = min(tokens, self._settings.embedded.budget_tokens)
         able = self.endpoint.capabilities
+        if able is not None and able.n_context is not None:
+            tokens = max(MIN_PROMPT_TOKENS, min(tokens, able.n_context - options.max_tokens))
+        tokens = min(tokens, self.endpoint.most_tokens or tokens)
         speed = able.prefill_tokens_per_s if able is not None else None
         is_suffix_first = able is not None and able.fim_format is not None and able.fim_format.suffix_first
         n_suffix = layout.suffix_tokens(speed, tokens, is_suffix_first=is_suffix_first)

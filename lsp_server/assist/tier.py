@@ -108,10 +108,13 @@ class Tiers:
     def room_chars(self, tier: Tier | None = None) -> int:
         """Characters that a prompt may have, so that it and its answer fit into the model's context."""
         tier = tier or self.wanted
-        n_context = self._n_context(tier)
-        if n_context is None:
-            return MAX_PROMPT_CHARS
-        return min(MAX_PROMPT_CHARS, (n_context - self._max_tokens(tier)) * _CHARS_PER_TOKEN)
+        n_context, endpoint = self._n_context(tier), self._endpoints[tier]
+        room_chars = MAX_PROMPT_CHARS
+        if n_context is not None:
+            room_chars = min(room_chars, (n_context - self._max_tokens(tier)) * _CHARS_PER_TOKEN)
+        if endpoint is not None and endpoint.most_tokens is not None:
+            room_chars = min(room_chars, endpoint.most_tokens * _CHARS_PER_TOKEN)
+        return room_chars
 
     @asynccontextmanager
     async def ask(

@@ -21,6 +21,7 @@ from dataclasses import replace
 from typing import Any, NamedTuple
 
 from context.secrets import Redactor
+from context.tokens import n_tokens
 from context.window import ContextWindow
 from lsp_server.endpoint import fim, wire
 from lsp_server.endpoint.address import Resolve
@@ -43,6 +44,9 @@ MAX_CANDIDATES = 3
 
 SEVERAL_TEMPERATURE = 0.6
 """At 0 several answers would be the same one, and vLLM refuses to give them."""
+
+MIN_PROMPT_TOKENS = 64
+"""Shorter ones are not made, whatever an endpoint refuses."""
 
 _MIN_MEASURED_TOKENS = 64
 """Shorter prompts say more about the network than about how fast the endpoint reads."""
@@ -105,6 +109,8 @@ class Endpoint:
         )
         self._has_cached = False
         self._n_most = MAX_CANDIDATES
+        self.most_tokens: int | None = None
+        """Estimated tokens that a prompt may have, once the endpoint has refused a longer one."""
         self._redactor = Redactor(os.urandom(16))
 
     @property
@@ -300,6 +306,8 @@ class Endpoint:
             answer = await stack.enter_async_context(answering(events, address, deadlines, cut))
         except (EndpointError, asyncio.CancelledError) as error:
             failure = error if isinstance(error, EndpointError) else None
+            if failure is not None and failure.kind == "too_large":
+                self.most_tokens = max(MIN_PROMPT_TOKENS, int(n_tokens(prompt)) // 2)
             self._gate.over(sending, Ended.unanswered(sending.purpose, name, able.model, failure), "")
             if failure is not None and failure.kind == "refused":
                 self._gate.refused(sending.purpose, name, failure)

@@ -83,7 +83,7 @@ def _other(address: Address, status: int) -> EndpointError:
 
 
 def _too_large() -> EndpointError:
-    return EndpointError("too_large", "The prompt is larger than the endpoint takes: lower completion.budget_tokens.")
+    return EndpointError("too_large", "The prompt is larger than the endpoint takes; the next one is half as long.")
 
 
 def _redirect(address: Address, headers: Mapping[str, str]) -> EndpointError:
