@@ -189,10 +189,14 @@ async def _fix(ls: InstantServer, carried: Any) -> tuple[Snapshot, Fix]:
     try:
         async with progress.shown(ls, "Fixing") as say:
             say("the model is asked")
-            made = await session.fixer.fix(snapshot, reports, used=partial(explanations.used, ls))
+            with ls.measuring.answering("fix", snapshot.language) as answer:
+                made = await session.fixer.fix(snapshot, reports, used=partial(explanations.used, ls))
+                answer.tier, answer.model = made.tier, made.model
+                answer.shown_chars = sum(len(edit.text) for edit in made.change.edits)
     except (FixRefusedError, EndpointError) as error:
         raise RequestFailedError(str(error)) from None
     _unchanged(ls, uri, version)
+    ls.measuring.applied(answer)
     ls.tell(types.MessageType.Info, " ".join(filter(None, (f"{_label(made)}.", made.notice))))
     return snapshot, made
 

@@ -25,6 +25,10 @@ vim.api.nvim_create_user_command('InstantThinking', function()
   require('instant.command').toggle_thinking()
 end, { desc = 'instant-lsp: turn the thinking model on or off' })
 
+vim.api.nvim_create_user_command('InstantReport', function(call)
+  require('instant.command').report(tonumber(call.args))
+end, { nargs = '?', desc = 'instant-lsp: latency, acceptance, tokens and errors of the last days, in the browser' })
+
 vim.api.nvim_create_autocmd({ 'LspAttach', 'LspDetach' }, {
   group = vim.api.nvim_create_augroup('instant', {}),
   callback = function(event)

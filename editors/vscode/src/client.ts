@@ -16,6 +16,7 @@ import {
 import { SECTION, serverSettings, vouchForSettings } from "./configuration";
 import { tellDiagnostics } from "./diagnostics";
 import { EXPLAIN, type Explanations, TOGGLE_THINKING } from "./explain";
+import { REPORT, showReport } from "./report";
 import type { Status } from "./status";
 
 const MAX_CRASHES = 5;
@@ -62,6 +63,9 @@ function clientOptions({ log, report, explanations }: Listeners, client: () => L
         const result: unknown = await next(command, args);
         if (command === TOGGLE_THINKING) {
           window.setStatusBarMessage(String(result), TOLD_MS);
+        }
+        if (command === REPORT) {
+          await showReport(result);
         }
         return result;
       },

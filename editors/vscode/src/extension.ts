@@ -7,6 +7,7 @@ import { createClient } from "./client";
 import { configuredServerPath, SECTION } from "./configuration";
 import { tellCursor } from "./cursor";
 import { Explanations, TOGGLE_THINKING } from "./explain";
+import { REPORT } from "./report";
 import { findServer } from "./server";
 import { StatusItem } from "./status";
 
@@ -104,6 +105,7 @@ async function showMenu(status: StatusItem): Promise<void> {
       label: `$(lightbulb) Turn Thinking ${status.isThinking ? "Off" : "On"}`,
       run: () => commands.executeCommand(TOGGLE_THINKING),
     },
+    { label: "$(graph) Show Report", run: () => commands.executeCommand(REPORT) },
     { label: "$(refresh) Restart Server", run: () => commands.executeCommand(RESTART) },
     { label: "$(output) Show Log", run: () => commands.executeCommand(SHOW_LOG) },
     {

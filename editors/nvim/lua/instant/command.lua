@@ -38,6 +38,27 @@ function M.toggle_thinking()
   end)
 end
 
+--- Opens the report of the last days in the browser.
+---@param days integer? how many; as many as the server thinks right where nothing is given
+function M.report(days)
+  local client = vim.lsp.get_clients({ name = 'instant' })[1]
+  if not client then
+    vim.notify('instant-lsp: no server is running; :checkhealth instant says why', vim.log.levels.WARN)
+    return
+  end
+  local params = { command = 'instant.report', arguments = { days } }
+  client:request('workspace/executeCommand', params, function(err, told)
+    local message = err and err.message or told.message
+    if not message then
+      local _, failed = vim.ui.open(told.path)
+      message = failed and ('the report is ' .. told.path)
+    end
+    if message then
+      vim.api.nvim_echo({ { 'instant-lsp: ' .. message } }, true, {})
+    end
+  end)
+end
+
 ---@param name string
 function M.run(name)
   local run = subcommands[name]
