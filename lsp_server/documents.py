@@ -137,7 +137,7 @@ class Documents(Workspace):
         if document.cached is None:
             document.cached = Snapshot(
                 uri=document.uri,
-                path=self._path(document.uri),
+                path=self.path_of(document.uri),
                 language=document.language_id or "",
                 version=document.version or 0,
                 text=document.buffer.text(),
@@ -150,7 +150,8 @@ class Documents(Workspace):
             return document.buffer
         return TextBuffer(snapshot.text)
 
-    def _path(self, uri: str) -> str:
+    def path_of(self, uri: str) -> str:
+        """A document's path as its snapshots have it, whether it is open or not."""
         notebook = self.get_notebook_document(cell_uri=uri)
         folders = [folder.uri for folder in self.folders.values()]
         if not folders and self.root_uri:

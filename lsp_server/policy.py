@@ -90,7 +90,7 @@ def policy_file() -> Path:
     if sys.platform == "darwin":
         return Path("/Library/Application Support/instant-lsp/policy.toml")
     if sys.platform == "win32":
-        return _program_data() / "instant-lsp" / "policy.toml"
+        return _common_folder() / "instant-lsp" / "policy.toml"
     return Path("/etc/instant-lsp/policy.toml")
 
 
@@ -144,7 +144,7 @@ def _names(claims: Mapping[str, Any], claim: str) -> list[str]:
     return [one for one in found if isinstance(one, str)] if isinstance(found, list | tuple) else []
 
 
-def _program_data() -> Path:
+def _common_folder() -> Path:
     """By Windows' own record, since a variable of the environment could name any folder."""
     if sys.platform == "win32":
         import winreg  # noqa: PLC0415  exists on Windows alone

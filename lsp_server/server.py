@@ -12,7 +12,7 @@ import gc
 import logging
 from collections.abc import Callable, Coroutine
 from dataclasses import asdict, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import unquote, urlsplit
 
 from lsprotocol import types
@@ -28,8 +28,9 @@ from lsp_server.documents import Documents
 from lsp_server.endpoint.status import Status
 from lsp_server.features import code_actions, completions, explanations, folders, report
 from lsp_server.features.folders import Folders, folder_of
+from lsp_server.ledger.trail import Trail
 from lsp_server.measuring import Measuring
-from lsp_server.options import Settings
+from lsp_server.options import Offered, Settings
 from lsp_server.policy import Policy, read_policy
 from lsp_server.settings import Problem, load, merged
 from lsp_server.text_buffer import Change
@@ -72,6 +73,7 @@ class InstantServer(LanguageServer):
         self._from_editor: dict[str, Any] = {}
         self._section: dict[str, Any] = {}
         self._of_session = self.status
+        self.trail = Trail(self._trail_changed)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_ready = asyncio.Event()
         for method, options, handler in METHODS:
@@ -119,12 +121,23 @@ class InstantServer(LanguageServer):
 
     async def start(self) -> None:
         """Makes the session for the settings as they are now, in place of the one before."""
+        from lsp_server.checkpoint import Checkpoint  # noqa: PLC0415
         from lsp_server.session import Session  # noqa: PLC0415  brings the HTTP client, after `initialize`
 
         syntax = self.syntax
         syntax.configure(self.folders.scope())
-        measure = self.measuring.ended
-        session = Session(self.settings, syntax.near, self.show_status, self.counts, syntax.snippets, on_ended=measure)
+        await self.trail.configure(self.settings.audit)
+        session = Session(
+            self.settings,
+            syntax.near,
+            self.show_status,
+            self.counts,
+            syntax.snippets,
+            on_ended=self.measuring.ended,
+            checkpoint=Checkpoint(
+                self.settings, self.policy, self.trail.audit, self.documents.path_of, self._republish
+            ),
+        )
         before, self.session = self.session, session
         self._is_ready.set()
         if before is not None:
@@ -176,13 +189,38 @@ class InstantServer(LanguageServer):
 
     def _publish(self, status: Status) -> None:
         """Tells the editor a change of state, once."""
-        if self.problems:
-            status = replace(status, message=" ".join([status.message, *map(_sentence, self.problems)]))
+        said = [status.message, *map(_sentence, self.problems), self.trail.trouble]
+        state = status.state
+        if self.policy.trouble:
+            state, said = "off", [self.policy.trouble]
+        elif self.trail.lets_nothing_pass:
+            state, said = "down", [f"Nothing is sent, since the audit trail is required. {self.trail.trouble}"]
+        status = replace(status, state=state, message=" ".join(filter(None, said)), features=self.features)
+        if self.session is not None:
+            status = replace(status, tiers=self.session.available_tiers)
         if status != self.status:
             self.status = status
             self.protocol.notify(STATUS, asdict(status))
             if status.state == "down":
                 self.tell(types.MessageType.Warning, status.message)
+
+    @property
+    def features(self) -> tuple[str, ...]:
+        """What the developer is offered: nothing that the settings switch off or the token's role lacks."""
+        if self.session is not None:
+            return self.session.checkpoint.features
+        if self.policy.access is not None:
+            return ()
+        return tuple(one for one in get_args(Offered) if one not in self.settings.features.disabled)
+
+    def _republish(self) -> None:
+        self._publish(self._of_session)
+
+    def _trail_changed(self) -> None:
+        """The audit trail works again, or does not any more; where it is required the endpoints are asked anew."""
+        self._republish()
+        if self.session is not None and self.settings.audit.required and not self.trail.trouble:
+            self.spawn(self.session.prepare())
 
     def tell(self, kind: types.MessageType, message: str) -> None:
         """Writes a line into the editor's log of this server; nothing pops up."""
@@ -194,14 +232,21 @@ class InstantServer(LanguageServer):
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
-    def is_refused(self, snapshot: Snapshot) -> bool:
-        """Whether nothing of the document may be sent; the status says so until the next document that may."""
+    def is_refused(self, snapshot: Snapshot, feature: Offered | None = None) -> bool:
+        """Whether nothing of the document may be sent, or no such feature is offered.
+
+        The status says so of a document until the next one that may be sent.
+        """
+        if feature is not None and feature not in self.features:
+            return True
         whole_path = unquote(urlsplit(snapshot.uri).path)
         if not is_refused(snapshot.path, whole_path, self.settings.secrets.refused):
             self._publish(self._of_session)
             return False
         name = snapshot.path.rsplit("/", 1)[-1]
         self._publish(Status("off", f"Nothing of {name} is sent: its name says that it holds secrets."))
+        if feature is not None and self.session is not None:
+            self.session.checkpoint.refused_file(feature, snapshot.uri)
         return True
 
     def _opened(self, uri: str) -> None:
@@ -277,6 +322,7 @@ async def shutdown(ls: InstantServer, _: None) -> None:
     if ls.session is not None:
         await ls.session.aclose()
     await ls.syntax.aclose()
+    await ls.trail.aclose()
     await ls.measuring.aclose()
 
 

@@ -18,6 +18,7 @@ from lsp_server.assist import guidelines, prompts
 from lsp_server.assist.explain import Explainer
 from lsp_server.assist.fix import Fixer
 from lsp_server.assist.tier import NOT_SET, Tiers
+from lsp_server.checkpoint import Checkpoint
 from lsp_server.completion import layout
 from lsp_server.completion.asking import Limits, Sources
 from lsp_server.completion.counts import Counts
@@ -31,6 +32,7 @@ from lsp_server.endpoint.places import Places
 from lsp_server.endpoint.status import Status
 from lsp_server.knowledge import Knowledge
 from lsp_server.options import Settings, TierSettings
+from lsp_server.policy import Policy
 from lsp_server.provider_settings import Feature
 
 KNOWLEDGE_SHARE = 0.15
@@ -52,8 +54,10 @@ class Session:
         snippets: Callable[[str], tuple[Snippet, ...]] = lambda uri: (),
         *,
         on_ended: Callable[[Ended], None] = lambda ended: None,
+        checkpoint: Checkpoint | None = None,
     ) -> None:
         self._settings = settings
+        self.checkpoint = checkpoint or Checkpoint(settings, Policy())
         self._on_ended = on_ended
         self._learned = TokenRate()
         self._rate = self._learned.rate
@@ -99,11 +103,18 @@ class Session:
         """Turns the thinking tier on or off, as far as it is set; the sentence that says what holds now."""
         if is_on and self.thinking is None:
             return f"{NOT_SET} Set endpoint.thinking.url first."
+        if is_on and not self.checkpoint.may_think:
+            return "Your token's role does not include the thinking model."
         self.tiers.is_thinking = is_on
         if is_on and self.thinking is not None and self.thinking.capabilities is None:
             self._preparing = asyncio.create_task(self.thinking.prepare())
         self._tell()
         return "The thinking model answers from now on." if is_on else "The instant model answers from now on."
+
+    @property
+    def available_tiers(self) -> tuple[str, ...]:
+        """Those that are set and that the token's role includes."""
+        return ("instant", "thinking") if self.thinking is not None and self.checkpoint.may_think else ("instant",)
 
     @property
     def status(self) -> Status:
@@ -143,7 +154,7 @@ class Session:
         tier = _embedded_tier(settings, settings.endpoint.instant)
         resolve = EmbeddedEngine(settings.embedded, on_status=self._announce).address
         client = open_client(settings.endpoint)
-        return Endpoint("instant", tier, resolve, client, self._tell, on_ended=self._on_ended)
+        return Endpoint("instant", tier, resolve, client, self._tell, on_ended=self._on_ended, gate=self.checkpoint)
 
     def _thinking_endpoint(self) -> Endpoint:
         """Asked for nothing but chats, so what else its model can do is not found out."""
@@ -154,7 +165,16 @@ class Session:
         """The endpoint that the settings name, wherever of its places it serves."""
         client = open_client(self._settings.endpoint)
         places = Places(tier, partial(wire.is_healthy, client))
-        return Endpoint(name, tier, places.address, client, self._tell, lost=places.lost, on_ended=self._on_ended)
+        return Endpoint(
+            name,
+            tier,
+            places.address,
+            client,
+            self._tell,
+            lost=places.lost,
+            on_ended=self._on_ended,
+            gate=self.checkpoint,
+        )
 
     def limits(self) -> Limits:
         """What a completion may cost now, as far as the endpoint is known."""

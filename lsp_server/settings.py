@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args, get_origin
 from platformdirs import user_config_path
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from lsp_server.options import MORE, Scope, Settings
+from lsp_server.options import MORE, Offered, Scope, Settings
 from lsp_server.policy import Policy, read_policy
 
 ENVIRONMENT_PREFIX = "INSTANT_LSP_"
@@ -110,7 +110,8 @@ def load(
         _Source("environment", _read_environment(os.environ, known)),
         _Source(policy.place, policy.settings),
     ]
-    return _validated(_given(sources, known, problems), problems)
+    settings, problems = _validated(_given(sources, known, problems), problems)
+    return (_sealed(settings) if policy.trouble else settings), problems
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -189,6 +190,23 @@ def _validated(given: _Given, problems: list[Problem]) -> tuple[Settings, list[P
         for place, message in wrong.items():
             source, _ = given[place].pop()
             problems.append(Problem(place, source, _plain(message)))
+
+
+def _sealed(settings: Settings) -> Settings:
+    """The settings without any way out, for a policy that is there and cannot be followed."""
+    endpoint = settings.endpoint
+    unset = {
+        "instant": endpoint.instant.model_copy(update={"url": None, "fallback_urls": ()}),
+        "thinking": endpoint.thinking.model_copy(update={"url": None, "fallback_urls": ()}),
+    }
+    return settings.model_copy(
+        update={
+            "endpoint": endpoint.model_copy(update=unset),
+            "embedded": settings.embedded.model_copy(update={"enabled": False}),
+            "context": settings.context.model_copy(update={"providers": ()}),
+            "features": settings.features.model_copy(update={"disabled": get_args(Offered)}),
+        }
+    )
 
 
 def _prefixes(loc: tuple[int | str, ...]) -> Iterator[str]:

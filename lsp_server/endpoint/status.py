@@ -55,3 +55,7 @@ class Status:
     message: str
     tier: str = "instant"
     model: str = ""
+    features: tuple[str, ...] = ()
+    """What the developer is offered, of completion, explain, fix and tests; editors hide what is not among them."""
+    tiers: tuple[str, ...] = ()
+    """The tiers that may be asked."""

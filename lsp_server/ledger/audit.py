@@ -87,6 +87,7 @@ class Audit:
         self._lock = threading.Lock()
         self._n_lost = 0
         self._is_closing = threading.Event()
+        self._opened = threading.Event()
         folder = options.folder or default_folder()
         self._key = _key(folder)
         chain = Chain(
@@ -102,13 +103,21 @@ class Audit:
     def record(self, entry: Entry) -> None:
         """Takes an entry to be written. Raises AuditError where the trail is required and does not work."""
         self.require()
+        self.tell(entry)
+        self.require()
+
+    def tell(self, entry: Entry) -> None:
+        """Takes an entry of what has happened already, whether the trail works or not; what cannot wait is counted."""
         try:
             self._queue.put_nowait(self._fields(entry))
         except queue.Full:
             with self._lock:
                 self._n_lost += 1
             self._tell("broken", "The audit trail is not written fast enough: check the disk it lies on.")
-            self.require()
+
+    def wait_until_opened(self, timeout_s: float) -> bool:
+        """Waits until it is known whether the trail works; False where that takes longer."""
+        return self._opened.wait(timeout_s)
 
     def require(self) -> None:
         """Raises AuditError where the trail is required and does not work: nothing may be sent then."""
@@ -191,6 +200,7 @@ class Audit:
             if state == self.state:
                 return
             self.state, self.reason = state, reason
+        self._opened.set()
         self._on_change(state, reason)
 
 

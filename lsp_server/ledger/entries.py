@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 Digest = NewType("Digest", str)
 """64 hexadecimal digits that `Audit.digest` has made of a text."""
 
-Feature = Literal["completion", "explain", "fix", "test", "warm_up", "probe"]
+Feature = Literal["completion", "explain", "fix", "tests", "warm_up", "probe"]
 Tier = Literal["instant", "thinking"]
 Outcome = Literal["answered", "cut", "cancelled", "deadline", "failed"]
 Acceptance = Literal["accepted", "partly", "dismissed"]
@@ -154,7 +154,8 @@ def name(text: str) -> Name:
 
 def path(text: str) -> Path:
     """A path as the trail takes it."""
-    return Path(re.sub(f"[{_OUT_OF_PATHS}]", "_", text)[:1024])
+    whole = text.encode("utf-8", "replace").decode("utf-8")  # half a pair of surrogates cannot be written
+    return Path(re.sub(f"[{_OUT_OF_PATHS}]", "_", whole)[:1024])
 
 
 _DECLARED: dict[str, tuple[tuple[str, str], ...]] = {}
