@@ -236,6 +236,24 @@ class ChatSettings(_Section):
         return tools
 
 
+class TestsSettings(_Section):
+    """Generated tests."""
+
+    run: bool = _option(
+        False,
+        "Run generated tests with the project's own tool before they are offered: code that a model has written, with "
+        "your rights, in a copy of the folder; never in a workspace that is not trusted.",
+        scope="user",
+    )
+    run_ms: int = _option(60_000, "Milliseconds such a run may take.", scope="machine", ge=1_000, le=600_000)
+    trusted_folders: tuple[str, ...] = _option(
+        (),
+        "Folders that are trusted, with all in them, where the editor does not say which it trusts; ~ is your home "
+        "folder.",
+        scope="user",
+    )
+
+
 class ContextSettings(_Section):
     """What the model is shown besides the text around the cursor."""
 
@@ -327,6 +345,7 @@ class Settings(_Section):
         tightest="off",
     )
     chat: ChatSettings = ChatSettings()
+    tests: TestsSettings = TestsSettings()
     context: ContextSettings = ContextSettings()
     features: FeatureSettings = FeatureSettings()
     audit: AuditSettings = AuditSettings()

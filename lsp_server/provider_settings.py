@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Feature = Literal["completion", "explain", "fix"]
+Feature = Literal["completion", "explain", "fix", "tests"]
 
 
 class ProviderSettings(BaseModel):
@@ -27,7 +27,7 @@ class ProviderSettings(BaseModel):
     resources: tuple[str, ...] = ()
     deadline_ms: int = Field(2_000, ge=50, le=60_000)
     max_chars: int = Field(4_000, ge=100, le=32_000)
-    features: tuple[Feature, ...] = ("completion", "explain", "fix")
+    features: tuple[Feature, ...] = ("completion", "explain", "fix", "tests")
 
     @model_validator(mode="after")
     def _says_whom_and_what(self) -> ProviderSettings:
