@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from context.languages import for_path
-from lsp_server.assist.placement import NoPlaceError, Plan, Repository, plan
+from lsp_server.assist.placement import NoTestsError, Plan, Repository, plan
 
 PYPROJECT = {"pyproject.toml": "[tool.pytest.ini_options]"}
 VITEST = {"package.json": '{"devDependencies": {"vitest": "^3"}}'}
@@ -144,12 +144,12 @@ def test_examples_that_import_the_code_come_first() -> None:
 def test_where_nothing_is_known_a_reason_is_given(subject: str, reason: str) -> None:
     language = for_path(subject)
     assert language is not None
-    with pytest.raises(NoPlaceError, match=reason):
+    with pytest.raises(NoTestsError, match=reason):
         plan(subject, language, Repository())
 
 
 def test_a_framework_whose_tests_need_a_project_of_their_own_wants_to_see_one() -> None:
     language = for_path("a.cs")
     assert language is not None
-    with pytest.raises(NoPlaceError, match="no tests yet"):
+    with pytest.raises(NoTestsError, match="no tests yet"):
         plan("a.cs", language, Repository({"a.csproj": 'Include="xunit"'}))

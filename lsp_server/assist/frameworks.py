@@ -2,8 +2,8 @@
 
 In names of files `{stem}` stands for the name of the code's file without its ending and `{ext}` for the ending. In a
 command `{file}` stands for the test file, `{folder}` for its folder, `{stem}` for its name without its ending, and
-`{names}` for the names of the new tests; a part that is in brackets stands for a program of the project's own, the
-first that is there.
+`{names}`, `{or_names}` and `{*names}` for the names of the new tests with `|` or ` or ` between them, or as several
+arguments; the program in brackets is the first of these that is there.
 """
 
 from __future__ import annotations
@@ -72,6 +72,7 @@ _JAVASCRIPT = ("javascript", "typescript", "typescriptreact")
 _JS_FILES = ("{stem}.test{ext}", "{stem}.spec{ext}")
 _JS_TEST = r"^\s*(?:test|it|specify)(?:\.\w+)*(?:\([^)\n]*\))?\s*[(`]"
 _JAVA_TEST = r"@(?:Test|ParameterizedTest|RepeatedTest|Property)\b"
+_PYTHON = "[.venv/bin/python|venv/bin/python|.venv/Scripts/python.exe|python3|python]"
 _PACKAGE = r"^\s*package\s+([\w.]+)"
 
 
@@ -97,7 +98,16 @@ FRAMEWORKS: tuple[Framework, ...] = (
         written=r"(?m)^\s*(?:import|from)\s+pytest\b|^(?:async )?def test_\w+\(",
         folder="tests",
         modules=("pytest", "_pytest"),
-        run=("[.venv/bin/python|venv/bin/python|python3|python]", "-m", "pytest", "-q", "-x", "{file}"),
+        run=(
+            "[.venv/bin/python|venv/bin/python|python3|python]",
+            "-m",
+            "pytest",
+            "-q",
+            "-x",
+            "-k",
+            "{or_names}",
+            "{file}",
+        ),
     ),
     Framework(
         "unittest",
@@ -106,7 +116,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         test=r"^\s+(?:async\s+)?def\s+test\w*\s*\(\s*self",
         written=r"\bTestCase\b",
         folder="tests",
-        run=("[.venv/bin/python|venv/bin/python|python3|python]", "-m", "unittest", "-f", "{file}"),
+        run=(_PYTHON, "-m", "unittest", "-f", "{file}"),
         is_default=True,
     ),
     Framework(
@@ -176,7 +186,7 @@ FRAMEWORKS: tuple[Framework, ...] = (
         ("{stem}.rs",),
         test=r"#\[(?:\w+::)*test\b",
         form="module",
-        run=("[cargo]", "test", "--offline", "--quiet", "tests::"),
+        run=("[cargo]", "test", "--offline", "--quiet", "--", "{*names}"),
         is_default=True,
     ),
     Framework(

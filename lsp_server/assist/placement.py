@@ -32,8 +32,8 @@ _SAID_BY_IMPORTS = ("python", "javascript")
 """Languages in which a file of tests imports the code, and it is known where imports lead."""
 
 
-class NoPlaceError(Exception):
-    """Why no tests can be put anywhere, as a sentence that holds no text of a file."""
+class NoTestsError(Exception):
+    """Why no tests are offered, as a sentence that holds no text of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class Plan:
 
 
 def plan(subject: str, language: Language, repository: Repository) -> Plan:
-    """The plan for tests of the code in the file `subject`; raises NoPlaceError."""
+    """The plan for tests of the code in the file `subject`; raises NoTestsError."""
     framework = framework_of(language, repository)
     project = repository.project(subject)
     if framework.form == "module":
@@ -87,7 +87,7 @@ def framework_of(language: Language, repository: Repository) -> Framework:
     """What most of the nearest tests are written with, else what is configured, else the language's own."""
     rows = frameworks.of(language)
     if not rows:
-        raise NoPlaceError("No test framework is known for this language.")
+        raise NoTestsError("No test framework is known for this language.")
     counts = Counter(row.name for text in repository.texts.values() if (row := _written_with(rows, text)))
     configured = next((row for row in rows if _is_configured(row, repository.configs)), None)
     if counts:
@@ -96,7 +96,7 @@ def framework_of(language: Language, repository: Repository) -> Framework:
         return replace(found, run=configured.run) if found.name == "unittest" and configured else found
     chosen = configured or next((row for row in rows if row.is_default), None)
     if chosen is None:
-        raise NoPlaceError("The repository does not show which test framework it uses.")
+        raise NoTestsError("The repository does not show which test framework it uses.")
     return chosen
 
 
@@ -152,7 +152,7 @@ def _new(subject: str, framework: Framework, tests: Sequence[str], project: str)
     if in_project:
         return _join(_like(in_project, subject), name)
     if framework.folder is None:
-        raise NoPlaceError("There are no tests yet beside which new ones could be put.")
+        raise NoTestsError("There are no tests yet beside which new ones could be put.")
     if not framework.folder:
         return _join(here, name)
     return _join(project, framework.folder, name)
@@ -200,7 +200,7 @@ def _free(path: str, subject: str, taken: set[str]) -> str:
         name = name.replace(before, stem, 1)
         path = _join(folder, name)
     if path in taken:
-        raise NoPlaceError("A file of tests with this name is there, and it tests other code.")
+        raise NoTestsError("A file of tests with this name is there, and it tests other code.")
     return path
 
 

@@ -21,7 +21,7 @@ MATERIAL = (
 """The sentence that ends every system prompt."""
 
 _MAX_REPORT_CHARS = 1_000
-_MAX_SAID_CHARS = 8_000
+MAX_SAID_CHARS = 8_000
 
 EXPLAINING = f"""\
 You explain source code to a developer who has it open in an editor. Be exact and plain; say what you can see, and \
@@ -215,7 +215,7 @@ def fix_again(messages: Sequence[Message], said: str, fault: str) -> list[Messag
     """The conversation after an answer that cannot be used; `fault` is a sentence."""
     return [
         *messages,
-        {"role": "assistant", "content": clipped(said, _MAX_SAID_CHARS)},
+        {"role": "assistant", "content": clipped(said, MAX_SAID_CHARS)},
         {"role": "user", "content": FIX_AGAIN.format(fault=fault)},
     ]
 
