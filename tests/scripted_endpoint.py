@@ -94,6 +94,7 @@ class ScriptedEndpoint:
         self.answering: Callable[[Request], Reply] | None = None
         self.requests: list[Request] = []
         self.cached_tokens: Callable[[Request], int] = lambda request: 3
+        self.is_healthy = True
         self.n_connections = 0
         self.n_left = 0
         self._left = asyncio.Condition()
@@ -183,7 +184,7 @@ class ScriptedEndpoint:
             await route(request, reader, writer)
 
     async def _health(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await _send(writer, 200, b'{"status":"ok"}')
+        await _send(writer, *((200, b'{"status":"ok"}') if self.is_healthy else (503, b'{"error":{}}')))
 
     async def _models(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         entry: dict[str, Any] = {"id": self.model, "object": "model"}

@@ -33,6 +33,9 @@ COMMAND_TIMEOUT_S = 30.0
 RENEW_S = 60.0
 """Before its end a token is read anew; one that lives shortly, in the last fifth of its life."""
 
+LEAST_S = 5.0
+"""Between two readings of a source that keeps giving what is about to end."""
+
 REREAD_S = 30.0
 """A command or key store that gave a refused token, or none, is left alone for so long."""
 
@@ -138,8 +141,8 @@ def _dated(value: str, now_s: float) -> Token:
     if expires_s is None:
         return Token(value)
     life_s = expires_s - (now_s if issued_s is None else issued_s)
-    # A source that keeps giving what is about to end is not read at every key; what has ended is the gateway's to say.
-    renew_at_s = max(expires_s - min(RENEW_S, max(life_s, 0.0) / 5), now_s + 5.0)
+    # Whether a token has ended is the gateway's to say: this machine's clock may be wrong.
+    renew_at_s = max(expires_s - min(RENEW_S, max(life_s, 0.0) / 5), now_s + LEAST_S)
     return Token(value, renew_at_s, max(expires_s, renew_at_s))
 
 
