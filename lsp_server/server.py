@@ -26,7 +26,7 @@ from lsp_server.completion.counts import Counts
 from lsp_server.completion.outcome import Outcomes
 from lsp_server.documents import Documents
 from lsp_server.endpoint.status import Status
-from lsp_server.features import code_actions, completions, explanations, folders, report
+from lsp_server.features import code_actions, completions, explanations, folders, generated_tests, report
 from lsp_server.features.folders import Folders, folder_of
 from lsp_server.ledger.trail import Trail
 from lsp_server.measuring import Measuring
@@ -70,6 +70,7 @@ class InstantServer(LanguageServer):
         self.counts = Counts()
         self.measuring = Measuring()
         self.outcomes = Outcomes(self.counts, self.measuring.accepted, self.measuring.kept)
+        self.is_trusted: bool | None = None
         self._from_editor: dict[str, Any] = {}
         self._section: dict[str, Any] = {}
         self._of_session = self.status
@@ -94,7 +95,11 @@ class InstantServer(LanguageServer):
         self.documents.on_open = self._opened
         self.documents.on_change = self._changed
         self.documents.on_close = self._closed
-        self._from_editor = params.initialization_options if isinstance(params.initialization_options, dict) else {}
+        given = params.initialization_options
+        self._from_editor = dict(given) if isinstance(given, dict) else {}
+        # Said here alone: what the editor tells later may come from the opened folder itself.
+        trusted = self._from_editor.pop("trusted", None)
+        self.is_trusted = trusted if isinstance(trusted, bool) else None
         self.configure(self._from_editor)
         if self.settings.hover != "off":
             self.feature(types.TEXT_DOCUMENT_HOVER)(explanations.hover)
@@ -314,7 +319,15 @@ async def did_change_configuration(ls: InstantServer, params: types.DidChangeCon
 
 async def code_action(ls: InstantServer, params: types.CodeActionParams) -> list[types.CodeAction | types.Command]:
     """What is offered at a range, the fixes first; no model is asked."""
-    return [*await code_actions.code_action(ls, params), *explanations.actions(ls, params)]
+    fixes = await code_actions.code_action(ls, params)
+    return [*fixes, *explanations.actions(ls, params), *generated_tests.actions(ls, params)]
+
+
+async def resolve_code_action(ls: InstantServer, action: types.CodeAction) -> types.CodeAction:
+    """The action with its edit, by the model; one that has none is an error with the reason."""
+    if generated_tests.is_ours(action):
+        return await generated_tests.resolve(ls, action)
+    return await code_actions.resolve_code_action(ls, action)
 
 
 async def shutdown(ls: InstantServer, _: None) -> None:
@@ -346,7 +359,8 @@ def _taking_anything(answer: Callable[..., Coroutine[Any, Any, Any]]) -> Callabl
     return command
 
 
-ACTIONS = types.CodeActionOptions([types.CodeActionKind.QuickFix, explanations.KIND], resolve_provider=True)
+KINDS = [types.CodeActionKind.QuickFix, explanations.KIND, generated_tests.KIND]
+ACTIONS = types.CodeActionOptions(KINDS, resolve_provider=True)
 
 METHODS: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
     (types.INITIALIZE, None, initialize),
@@ -357,7 +371,7 @@ METHODS: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
     (completions.SHOWN, None, completions.did_show_completion),
     (completions.PARTLY_ACCEPTED, None, completions.did_partially_accept_completion),
     (types.TEXT_DOCUMENT_CODE_ACTION, ACTIONS, code_action),
-    (types.CODE_ACTION_RESOLVE, None, code_actions.resolve_code_action),
+    (types.CODE_ACTION_RESOLVE, None, resolve_code_action),
     (types.TEXT_DOCUMENT_DID_SAVE, types.SaveOptions(include_text=True), folders.did_save),
     (types.WORKSPACE_DID_CHANGE_WATCHED_FILES, None, folders.did_change_watched_files),
     (types.WORKSPACE_DID_CHANGE_WORKSPACE_FOLDERS, None, folders.did_change_workspace_folders),
@@ -371,6 +385,8 @@ COMMANDS: tuple[tuple[str, Callable[..., Coroutine[Any, Any, Any]]], ...] = (
     (folders.SHOW_CONTEXT, folders.show_context),
     (code_actions.FIX, code_actions.fix),
     (explanations.EXPLAIN, explanations.explain),
+    (generated_tests.GENERATE, generated_tests.generate),
+    (generated_tests.SHOW, generated_tests.show),
     (explanations.TOGGLE_THINKING, explanations.toggle_thinking),
     (report.REPORT, report.report),
 )

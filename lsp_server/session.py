@@ -17,6 +17,7 @@ from context.tokens import TokenRate
 from lsp_server.assist import guidelines, prompts
 from lsp_server.assist.explain import Explainer
 from lsp_server.assist.fix import Fixer
+from lsp_server.assist.generate import Generator
 from lsp_server.assist.tier import NOT_SET, Tiers
 from lsp_server.checkpoint import Checkpoint
 from lsp_server.completion import layout
@@ -76,6 +77,8 @@ class Session:
         self.tiers = Tiers(self.endpoint, self.thinking, settings.chat, call_tool)
         self.explainer = Explainer(self.tiers)
         self.fixer = Fixer(self.tiers, self.guidelines, partial(self.known, "fix"))
+        refused, known = settings.secrets.refused, partial(self.known, "tests")
+        self.generator = Generator(self.tiers, settings.tests, refused=refused, guidelines=self.guidelines, known=known)
 
     async def prepare(self, snapshot: Snapshot | None = None) -> None:
         """Connects to the endpoint, which then reads the opened document."""
