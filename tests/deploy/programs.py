@@ -28,7 +28,9 @@ def program(name: str) -> str:
     return path
 
 
-def run(*command: str | Path, text: str | None = None, env: dict[str, str] | None = None) -> str:
+def run(
+    *command: str | Path, text: str | None = None, env: dict[str, str] | None = None, timeout_s: float = 60
+) -> str:
     """What a command says on stdout; fails with all that it said."""
     ran = subprocess.run(
         [program(str(command[0])), *map(str, command[1:])],
@@ -36,7 +38,7 @@ def run(*command: str | Path, text: str | None = None, env: dict[str, str] | Non
         env=env,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=timeout_s,
         check=False,
     )
     assert ran.returncode == 0, f"{command}\n{ran.stdout}\n{ran.stderr}"

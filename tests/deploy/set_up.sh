@@ -3,7 +3,8 @@
 set -u
 PATH=$PATH:/usr/sbin:/sbin
 programs="haproxy:haproxy rsyslogd:rsyslog mtail:mtail logrotate:logrotate nft:nftables ip:iproute2
-    systemd-analyze:systemd unshare:util-linux openssl:openssl curl:curl"
+    systemd-analyze:systemd unshare:util-linux openssl:openssl curl:curl
+    prometheus:prometheus promtool:prometheus prometheus-alertmanager:prometheus-alertmanager amtool:prometheus-alertmanager"
 
 missing() {
     for each in $programs; do
