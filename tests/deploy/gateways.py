@@ -146,7 +146,7 @@ def _lay_out(gateway: Gateway) -> None:
     gateway.access_log.touch()
     text = shipped(
         "gateway/rsyslog.conf",
-        **{"/var/log/instant/gateway.jsonl": str(gateway.access_log), '"5514"': f'"{gateway.syslog_port}"'},
+        **{"/var/log/instant": str(gateway.access_log.parent), '"5514"': f'"{gateway.syslog_port}"'},
     )
     (gateway.folder / "rsyslog.conf").write_text(text, encoding="utf-8")
 

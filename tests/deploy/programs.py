@@ -28,9 +28,7 @@ def program(name: str) -> str:
     return path
 
 
-def run(
-    *command: str | Path, text: str | None = None, env: dict[str, str] | None = None, timeout_s: float = 60
-) -> str:
+def run(*command: str | Path, text: str | None = None, env: dict[str, str] | None = None, timeout_s: float = 60) -> str:
     """What a command says on stdout; fails with all that it said."""
     ran = subprocess.run(
         [program(str(command[0])), *map(str, command[1:])],
