@@ -105,7 +105,7 @@ class Model(ScriptedEndpoint):
 
     def _chunks(self, request: Request, reply: Reply) -> Any:
         for chunk in super()._chunks(request, reply):
-            self.n_sent += 1
+            self.n_sent += b"[DONE]" not in chunk
             yield chunk
 
 

@@ -31,10 +31,12 @@ _LEAVES = re.compile(r"^\s*(?:return|raise|throw|break|continue|goto)\b")
 _ENDS_UNFINISHED = re.compile(r"[(\[{,\\=+*/|&?:.-]\s*$")
 _HEADER_WITHOUT_BRACE = re.compile(r"^\s*\}?\s*(?:(?:else\s+)?(?:if|for|foreach|while)\b.*\)|else|do)$")
 _BRANCH_ON_ITS_LINE = re.compile(r"^\s*(?:else\s+)?if\b")
+_GOES_ON_WORDS = ("instanceof", "extends", "implements", "throws", "where")
+_BRANCH_WORDS = ("else", "elif", "elsif", "elseif", "catch", "except", "finally", "rescue", "ensure", "when")
 _GOES_ON = re.compile(
-    r"^\s*(?:\{(?!.*\{\s*$)|\.(?!\.)|\?\.|&&|\|\||=>|->|<<|>>|[?:+*|]\s|(?:instanceof|extends|implements|throws|where)\b)"
+    r"^\s*(?:\{(?!.*\{\s*$)|\.(?!\.)|\?\.|&&|\|\||=>|->|<<|>>|[?:+*|]\s|(?:" + "|".join(_GOES_ON_WORDS) + r")\b)"
 )
-_NEXT_BRANCH = re.compile(r"^\s*\}?\s*(?:else|elif|elsif|elseif|catch|except|finally|rescue|ensure|when)\b")
+_NEXT_BRANCH = re.compile(rf"^\s*\}}?\s*(?:{'|'.join(_BRANCH_WORDS)})\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -303,7 +305,7 @@ class _Statement:
         if self._last.endswith(";"):
             has_branch = self._has_body or bool(_BRANCH_ON_ITS_LINE.match(self._last))
             return has_branch and columns(line) == self.indent and bool(_NEXT_BRANCH.match(code))
-        if not is_whole and len(line.strip()) < _MIN_JUDGED_CHARS:
+        if not is_whole and _may_yet_go_on(line.strip()):
             return None
         if is_blank or columns(line) < self.indent:
             return False
@@ -327,6 +329,13 @@ class _Statement:
         self._has_body = False
         self._last = code
         return columns(line) == self.indent and bool(CLOSING_LINE.match(code))
+
+
+def _may_yet_go_on(begun: str) -> bool:
+    """Whether a line of which no more than this has been said may turn out to go on with the statement above it."""
+    if begun[:1].isalnum():
+        return any(word.startswith(begun) for word in (*_GOES_ON_WORDS, *_BRANCH_WORDS))
+    return len(begun) < _MIN_JUDGED_CHARS
 
 
 def _n_before_repetition(stripped: list[str], i: int) -> int | None:
