@@ -96,10 +96,10 @@ def of_stretch(place: Place, room_chars: int, beside: Beside = Beside()) -> Subj
         return None
     shown, notice = _shown(code, room)
     messages = prompts.explain_selection(
-        _plain_breaks(shown),
+        plain_breaks(shown),
         snapshot.language,
         snapshot.path or "an unsaved file",
-        surroundings=_plain_breaks(_surroundings(snapshot, start, end, outline, room - len(shown))),
+        surroundings=plain_breaks(_surroundings(snapshot, start, end, outline, room - len(shown))),
         beside=beside.sections,
     )
     return Subject(title, start, end, messages, notice, beside.definitions)
@@ -115,7 +115,7 @@ def of_finding(place: Place, finding: prompts.Finding, room_chars: int, beside: 
     messages = prompts.explain_diagnostic(
         finding,
         line,
-        _plain_breaks(_shown(snapshot.text[first:last], room)[0]),
+        plain_breaks(_shown(snapshot.text[first:last], room)[0]),
         snapshot.language,
         beside=beside.sections,
     )
@@ -131,7 +131,7 @@ def _of_name(place: Place, room_chars: int, beside: Beside) -> Subject:
     messages = prompts.explain_symbol(
         name,
         snapshot.text[snapshot.line_start(start) : snapshot.line_end(start)].strip(),
-        _plain_breaks(snapshot.text[first:last]),
+        plain_breaks(snapshot.text[first:last]),
         snapshot.language,
         beside=beside.sections,
     )
@@ -195,6 +195,6 @@ def _room(room_chars: int, beside: Beside) -> int:
     return max(_MIN_CODE_CHARS, room_chars - len(beside.sections) - _RESERVED_CHARS)
 
 
-def _plain_breaks(code: str) -> str:
+def plain_breaks(code: str) -> str:
     """Line breaks as every model has read most of them."""
     return code.replace("\r\n", "\n").replace("\r", "\n")
