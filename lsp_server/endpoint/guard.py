@@ -88,6 +88,18 @@ def open_client(settings: EndpointSettings, *, lookup: Lookup = resolve_name) ->
     )
 
 
+async def open_stream(
+    url: str, settings: EndpointSettings, *, lookup: Lookup = resolve_name
+) -> httpcore2.AsyncNetworkStream:
+    """A connection to an address that was judged, on which nothing has been said yet; whoever opens it closes it."""
+    parsed = httpx2.URL(url)
+    _check_url(parsed)
+    backend = _CheckedBackend(settings, lookup, is_plain=parsed.scheme == "http")
+    with as_endpoint_errors(url):
+        port = parsed.port or {"https": 443}.get(parsed.scheme, 80)
+        return await backend.connect_tcp(parsed.raw_host.decode("ascii"), port, CONNECT_TIMEOUT_S)
+
+
 def is_allowed(ip: _Ip, host: str, settings: EndpointSettings) -> bool:
     """Whether a connection to `ip`, which `host` resolved to, may be opened."""
     ip = _unmapped(ip)
@@ -144,7 +156,7 @@ class _GuardedTransport(httpx2.AsyncBaseTransport):
         pool = await self._pool(request.url.scheme)
         place = f"{request.url.scheme}://{request.url.netloc.decode('ascii')}"
         assert isinstance(request.stream, AsyncIterable)
-        with _as_endpoint_errors(place):
+        with as_endpoint_errors(place):
             response = await pool.handle_async_request(
                 httpcore2.Request(
                     method=request.method,
@@ -208,7 +220,7 @@ class _Body(httpx2.AsyncByteStream):
         # Not aiter_stream(): openai reads what is left of a finished stream, which that forbids.
         stream = self._response.stream
         assert isinstance(stream, AsyncIterable)
-        with _as_endpoint_errors(self._place):
+        with as_endpoint_errors(self._place):
             async for part in stream:
                 yield part
         self._is_whole = True
@@ -316,7 +328,8 @@ def _canonical(host: str) -> str:
 
 
 @contextmanager
-def _as_endpoint_errors(place: str) -> Iterator[None]:
+def as_endpoint_errors(place: str) -> Iterator[None]:
+    """What the network and TLS raise, as EndpointError with what to do about it."""
     try:
         yield
     except (httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError, ssl.SSLError) as error:

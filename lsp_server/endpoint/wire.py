@@ -33,12 +33,17 @@ def check(address: Address) -> None:
 async def is_healthy(client: httpx2.AsyncClient, address: Address) -> bool:
     """Whether whoever listens there says that it can serve; a server without `/health` is healthy when it answers."""
     try:
-        response = await client.get(
-            address.url.removesuffix("/v1") + "/health", headers=_headers(address), timeout=_QUESTION_TIMEOUT
-        )
+        status = await health(client, address)
     except EndpointError:
         return False
-    return response.status_code < 500 and response.status_code != 429
+    return status < 500 and status != 429
+
+
+async def health(client: httpx2.AsyncClient, address: Address) -> int:
+    """The status that the server's health check answers with; raises EndpointError."""
+    url = address.url.removesuffix("/v1") + "/health"
+    response = await client.get(url, headers=_headers(address), timeout=_QUESTION_TIMEOUT)
+    return response.status_code
 
 
 async def get_json(client: httpx2.AsyncClient, address: Address, path: str) -> dict[str, Any]:
