@@ -6,14 +6,15 @@ import asyncio
 import json
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from mcp_server import FACT, RULE, SECRET
-from scripted_endpoint import Reply, ScriptedEndpoint
+from scripted_endpoint import Reply, Request, ScriptedEndpoint
+from test_tier import calling
 from wire import DEADLINE_S, Editor, in_time, open_editor
 
 from context import Snapshot
@@ -176,8 +177,10 @@ def test_a_query_has_names_and_no_secret() -> None:
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, given: dict[str, Any], **more: Any) -> AsyncIterator[tuple[Editor, ScriptedEndpoint]]:
-    environment = {"INSTANT_LSP_CONTEXT_PROVIDERS": json.dumps([given])}
+async def running(
+    tmp_path: Path, given: dict[str, Any], variables: dict[str, str] | None = None, **more: Any
+) -> AsyncIterator[tuple[Editor, ScriptedEndpoint]]:
+    environment = {"INSTANT_LSP_CONTEXT_PROVIDERS": json.dumps([given]), **(variables or {})}
     async with ScriptedEndpoint() as scripted:
         scripted.reply = Reply(("amount",))
         async with open_editor("vscode", tmp_path, url=scripted.url, environment=environment, **more) as editor:
@@ -221,6 +224,36 @@ async def test_a_hover_is_shown_what_is_known(tmp_path: Path) -> None:
             while not scripted.of("/v1/chat/completions"):
                 await document.hover()
         assert FACT in scripted.of("/v1/chat/completions")[-1].body["messages"][1]["content"]
+
+
+def calling_in_turn(*calls: tuple[str, str]) -> Callable[[Request], Reply]:
+    """Chats are answered by one call after the other, then by words; completions by nothing."""
+    left = [calling(*call) for call in calls]
+
+    def answering(request: Request) -> Reply:
+        return left.pop(0) if left and "messages" in request.body else Reply(("It is posted twice.",))
+
+    return answering
+
+
+async def test_a_tools_call_is_answered_by_the_configured_server_alone(tmp_path: Path) -> None:
+    """A model that wants a shell is told that there is none; the server runs outside of the opened folder."""
+    log, folder = tmp_path / "log", tmp_path / "opened"
+    folder.mkdir()
+    tools = [{"type": "function", "function": {"name": name, "parameters": {}}} for name in ("search", "sh")]
+    given = provider("--log", str(log), features=["completion"])
+    variables = {"INSTANT_LSP_CHAT_TOOLS": json.dumps(tools)}
+    async with running(tmp_path, given, variables, folder=folder) as (editor, scripted):
+        scripted.answering = calling_in_turn(("sh", '{"query": "rm -rf ."}'), ("search", '{"query": "ledgers"}'))
+        await explained(editor, scripted)
+        chats = [request.body for request in scripted.of("/v1/chat/completions")]
+        assert [chat["tools"] for chat in chats] == [tools] * 3
+        told = [message["content"] for message in chats[-1]["messages"] if message["role"] == "tool"]
+        assert told == ["There is no tool sh.", f"{FACT}\nasked: ledgers"]
+    query, where, *_ = log.read_text().splitlines()
+    assert query == "ledgers"
+    assert Path(where) != folder
+    assert list(folder.iterdir()) == []
 
 
 async def test_secrets_in_an_answer_are_not_sent(tmp_path: Path) -> None:
