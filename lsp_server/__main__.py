@@ -37,10 +37,21 @@ def _parser(argv: list[str]) -> argparse.Namespace:
     server.set_defaults(run=_serve)
     if argv[:1] != ["serve"]:  # the other commands bring imports that the server's start has no need of
         from lsp_server import context_cli, evaluate, index_cli, settings_export, try_out  # noqa: PLC0415
+        from lsp_server.doctor import cli as doctor_cli  # noqa: PLC0415
         from lsp_server.endpoint import engine_cli  # noqa: PLC0415
         from lsp_server.ledger import audit_cli, report_cli  # noqa: PLC0415
 
-        for module in (try_out, index_cli, context_cli, engine_cli, audit_cli, report_cli, settings_export, evaluate):
+        for module in (
+            try_out,
+            doctor_cli,
+            index_cli,
+            context_cli,
+            engine_cli,
+            audit_cli,
+            report_cli,
+            settings_export,
+            evaluate,
+        ):
             module.add_parser(subparsers)
     return parser.parse_args(argv)
 

@@ -37,7 +37,7 @@ class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", strict=False)
 
 
-class _ServedSettings(_Section):
+class ServedSettings(_Section):
     """Where one tier's model is served."""
 
     url: str | None = _option(None, "Base URL of the OpenAI-compatible endpoint, ending in /v1.", scope="machine")
@@ -83,7 +83,7 @@ class _ServedSettings(_Section):
         return tuple(url for one in urls if (url := cls._has_http_scheme(one)))
 
 
-class TierSettings(_ServedSettings):
+class TierSettings(ServedSettings):
     """The tier that is always on, which is asked for completions too."""
 
     mode: Literal["auto", "fim", "chat"] = _option(
@@ -98,7 +98,7 @@ class TierSettings(_ServedSettings):
     )
 
 
-class ThinkingTierSettings(_ServedSettings):
+class ThinkingTierSettings(ServedSettings):
     """The stronger, slower tier, asked for words alone and only when the user wants it."""
 
     url: str | None = _option(

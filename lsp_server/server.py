@@ -26,13 +26,13 @@ from lsp_server.completion.counts import Counts
 from lsp_server.completion.outcome import Outcomes
 from lsp_server.documents import Documents
 from lsp_server.endpoint.status import Status
-from lsp_server.features import code_actions, completions, explanations, folders, generated_tests, report
+from lsp_server.features import code_actions, completions, doctor, explanations, folders, generated_tests, report
 from lsp_server.features.folders import Folders, folder_of
 from lsp_server.ledger.trail import Trail
 from lsp_server.measuring import Measuring
 from lsp_server.options import Offered, Settings
 from lsp_server.policy import Policy, read_policy
-from lsp_server.settings import Problem, load, merged
+from lsp_server.settings import Problem, load_with_origins, merged
 from lsp_server.text_buffer import Change
 from lsp_server.transport import Protocol
 from lsp_server.whence import where
@@ -62,6 +62,7 @@ class InstantServer(LanguageServer):
         self.policy = Policy()
         self.settings = Settings()
         self.problems: list[Problem] = []
+        self.origins: dict[str, str] = {}
         self.status = Status("starting", "The server is starting.")
         self.session: Session | None = None
         self.folders = Folders(self)
@@ -107,7 +108,7 @@ class InstantServer(LanguageServer):
     def configure(self, editor: dict[str, Any]) -> None:
         """Settings from all sources; wrong ones are told once and left out."""
         self.policy = self._read_policy()
-        self.settings, self.problems = load(
+        self.settings, self.problems, self.origins = load_with_origins(
             editor,
             is_users_alone=self._sends_users_settings,
             folders=self.folders.paths(),
@@ -389,4 +390,5 @@ COMMANDS: tuple[tuple[str, Callable[..., Coroutine[Any, Any, Any]]], ...] = (
     (generated_tests.SHOW, generated_tests.show),
     (explanations.TOGGLE_THINKING, explanations.toggle_thinking),
     (report.REPORT, report.report),
+    (doctor.DOCTOR, doctor.doctor),
 )

@@ -67,8 +67,9 @@ class Session:
         self._preparing: asyncio.Task[None] | None = None
         self._connecting: asyncio.Task[None] | None = None
         tier = settings.endpoint.instant
-        self._is_embedded = tier.url is None and settings.embedded.enabled
-        self.endpoint = self._local_endpoint() if self._is_embedded else self._configured("instant", tier)
+        self.is_local = tier.url is None and settings.embedded.enabled
+        """Whether the local engine serves the instant tier."""
+        self.endpoint = self._local_endpoint() if self.is_local else self._configured("instant", tier)
         self.knowledge = Knowledge(settings, self._tell)
         self._of_workspace = snippets
         self.completer = Completer(self.endpoint, Sources(self.limits, outline, self.snippets, self._learn), counts)
@@ -183,7 +184,7 @@ class Session:
         """What a completion may cost now, as far as the endpoint is known."""
         options = self._settings.completion
         tokens = options.budget_tokens
-        if self._is_embedded:
+        if self.is_local:
             tokens = min(tokens, self._settings.embedded.budget_tokens)
         able = self.endpoint.capabilities
         if able is not None and able.n_context is not None:

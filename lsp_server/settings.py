@@ -99,6 +99,18 @@ def load(
 
     `is_users_alone` says that no opened folder can have set anything in it; `folders` are those that are opened.
     """
+    settings, problems, _ = load_with_origins(editor, is_users_alone=is_users_alone, folders=folders, policy=policy)
+    return settings, problems
+
+
+def load_with_origins(
+    editor: Mapping[str, Any] | None = None,
+    *,
+    is_users_alone: bool = False,
+    folders: Iterable[Path] = (),
+    policy: Policy | None = None,
+) -> tuple[Settings, list[Problem], dict[str, str]]:
+    """As `load`, with the source that has the last word on each option that is set."""
     policy = policy if policy is not None else read_policy()
     problems: list[Problem] = []
     known = {option.place: option for option in options()}
@@ -110,8 +122,10 @@ def load(
         _Source("environment", _read_environment(os.environ, known)),
         _Source(policy.place, policy.settings),
     ]
-    settings, problems = _validated(_given(sources, known, problems), problems)
-    return (_sealed(settings) if policy.trouble else settings), problems
+    given = _given(sources, known, problems)
+    settings, problems = _validated(given, problems)
+    origins = {place: values[-1][0] for place, values in given.items() if values}
+    return (_sealed(settings) if policy.trouble else settings), problems, origins
 
 
 def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

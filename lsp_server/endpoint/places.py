@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from lsp_server.endpoint import tokens
 from lsp_server.endpoint.address import Address
 from lsp_server.endpoint.status import EndpointError
-from lsp_server.options import TierSettings
+from lsp_server.options import ServedSettings
 
 CHECK_S = 15.0
 """Between two looks at a better place that was lost."""
@@ -42,7 +42,7 @@ class Places:
 
     def __init__(
         self,
-        tier: TierSettings,
+        tier: ServedSettings,
         is_healthy: IsHealthy = _is_never_healthy,
         *,
         clock: Callable[[], float] = time.time,

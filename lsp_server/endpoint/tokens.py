@@ -25,7 +25,7 @@ from typing import Any
 import orjson
 
 from lsp_server.endpoint.status import EndpointError
-from lsp_server.options import TierSettings
+from lsp_server.options import ServedSettings
 
 COMMAND_TIMEOUT_S = 30.0
 """Long enough for a single sign-on that asks nothing; nobody waits at a terminal here."""
@@ -107,7 +107,7 @@ class TokenSource:
             self._token, self._failure = _dated(value, now_s), None
 
 
-def source(tier: TierSettings) -> TokenSource:
+def source(tier: ServedSettings) -> TokenSource:
     """The source that the settings name; of several the first in this order."""
     if tier.token_env:
         return TokenSource(f"the environment variable {tier.token_env}", partial(_of_environment, tier.token_env))
