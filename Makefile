@@ -1,6 +1,7 @@
 # make try    installs everything into .venv and completes a line of this project with a local model
 # make test   installs what the tests need, checks and tests all of it, real editors included
 # make test-deploy   the same for deploy/: a real gateway, pod, firewall and monitoring; wants Debian and root
+# make bundle makes one archive that installs on machines without network: dist/*.tar.gz; BUNDLE="--embedded" with the engine
 # make lock   renews the locks after a change of dependencies
 
 PYTHON ?= python3
@@ -8,7 +9,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: try test test-deploy check unit lock vscode clean
+.PHONY: try test test-deploy check unit lock vscode bundle clean
 
 try: $(VENV)/.installed
 	$(BIN)/instant-lsp engine fetch
@@ -31,8 +32,11 @@ test-deploy: $(VENV)/.installed-dev
 vscode:
 	cd editors/vscode && npm ci --no-audit --no-fund && npm run check && npm run package
 
+bundle: $(VENV)/.installed-dev vscode
+	$(BIN)/python packaging/bundle.py $(BUNDLE)
+
 lock: $(VENV)/.installed-dev
-	$(BIN)/python -m piptools compile -q --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-header --extra embedded -o requirements.lock pyproject.toml
+	$(BIN)/python -m piptools compile -q --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-header --extra embedded --extra mcp -o requirements.lock pyproject.toml
 	$(BIN)/python -m piptools compile -q --generate-hashes --strip-extras --allow-unsafe --no-emit-index-url --no-emit-find-links --no-header --extra embedded --extra dev -o requirements-dev.lock pyproject.toml
 
 $(VENV)/.installed: requirements.lock pyproject.toml
