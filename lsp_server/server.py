@@ -32,7 +32,7 @@ from lsp_server.ledger.trail import Trail
 from lsp_server.measuring import Measuring
 from lsp_server.options import Offered, Settings
 from lsp_server.policy import Policy, read_policy
-from lsp_server.settings import Problem, load_with_origins, merged
+from lsp_server.settings import Problem, load_with_origins
 from lsp_server.text_buffer import Change
 from lsp_server.transport import Protocol
 from lsp_server.whence import where
@@ -101,7 +101,7 @@ class InstantServer(LanguageServer):
         # Said here alone: what the editor tells later may come from the opened folder itself.
         trusted = self._from_editor.pop("trusted", None)
         self.is_trusted = trusted if isinstance(trusted, bool) else None
-        self.configure(self._from_editor)
+        self.configure({})
         if self.settings.hover != "off":
             self.feature(types.TEXT_DOCUMENT_HOVER)(explanations.hover)
 
@@ -110,6 +110,7 @@ class InstantServer(LanguageServer):
         self.policy = self._read_policy()
         self.settings, self.problems, self.origins = load_with_origins(
             editor,
+            start=self._from_editor,
             is_users_alone=self._sends_users_settings,
             folders=self.folders.paths(),
             policy=self.policy,
@@ -164,7 +165,7 @@ class InstantServer(LanguageServer):
     async def pull_settings(self) -> None:
         """Reads all settings, with those that the client tells when it is asked."""
         self._section = await self._asked_section()
-        self.configure(merged(self._from_editor, self._section))
+        self.configure(self._section)
 
     async def reconfigure(self) -> None:
         """Reads all settings anew; the session is made anew only if anything in them changed."""

@@ -1,7 +1,7 @@
 """Where settings come from: owns their sources, which goes before which, and what is told of a wrong one.
 
 From the last word to the first: the company's policy, the environment (`INSTANT_LSP_...`), the user's TOML file, the
-editor (`initializationOptions`, then `workspace/configuration` section `instant`), defaults. A file of an opened
+editor's section `instant` (`workspace/configuration`), its `initializationOptions`, defaults. A file of an opened
 repository can only tighten, whatever stands elsewhere, and so does what an editor sends that may pass on an opened
 folder's settings. A wrong value never stops the server: it is reported as a Problem with its place, and what the next
 source says is used.
@@ -91,21 +91,27 @@ def user_file() -> Path:
 def load(
     editor: Mapping[str, Any] | None = None,
     *,
+    start: Mapping[str, Any] | None = None,
     is_users_alone: bool = False,
     folders: Iterable[Path] = (),
     policy: Policy | None = None,
 ) -> tuple[Settings, list[Problem]]:
-    """Settings from all sources; `editor` is the section as the editor sent it, already merged.
+    """Settings from all sources: `editor` is the section as the editor sent it, `start` came with `initialize`.
 
-    `is_users_alone` says that no opened folder can have set anything in it; `folders` are those that are opened.
+    `is_users_alone` says that no opened folder can have set anything in the section. The options of the start are
+    taken as the user's: an editor that lets a folder set them lets it name the program that is started as well.
+    `folders` are those that are opened.
     """
-    settings, problems, _ = load_with_origins(editor, is_users_alone=is_users_alone, folders=folders, policy=policy)
+    settings, problems, _ = load_with_origins(
+        editor, start=start, is_users_alone=is_users_alone, folders=folders, policy=policy
+    )
     return settings, problems
 
 
 def load_with_origins(
     editor: Mapping[str, Any] | None = None,
     *,
+    start: Mapping[str, Any] | None = None,
     is_users_alone: bool = False,
     folders: Iterable[Path] = (),
     policy: Policy | None = None,
@@ -117,6 +123,7 @@ def load_with_origins(
     of_editor: tuple[Scope, ...] = ("any", "machine") if is_users_alone else ("any",)
     sources = [
         *(_of_repository(folder / REPOSITORY_FILE, problems) for folder in folders),
+        _Source("initializationOptions", start or {}, ("any", "machine")),
         _Source("editor settings", editor or {}, of_editor, is_trusted=is_users_alone),
         _Source(str(user_file()), _read_user_file(user_file(), problems)),
         _Source("environment", _read_environment(os.environ, known)),
@@ -126,18 +133,6 @@ def load_with_origins(
     settings, problems = _validated(given, problems)
     origins = {place: values[-1][0] for place, values in given.items() if values}
     return (_sealed(settings) if policy.trouble else settings), problems, origins
-
-
-def merged(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    """Nested settings, those of `above` first; null in `above` means not set there."""
-    both = dict(below)
-    for key, value in above.items():
-        under = both.get(key)
-        if isinstance(value, dict):
-            both[key] = merged(under if isinstance(under, dict) else {}, value)
-        elif value is not None:
-            both[key] = value
-    return both
 
 
 _Given = dict[str, list[tuple[str, Any]]]
