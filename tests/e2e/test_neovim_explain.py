@@ -100,6 +100,35 @@ def test_closing_the_window_stops_the_model(nvim: Neovim, instant: ScriptedEndpo
     assert nvim.messages == ""
 
 
+def test_a_slow_start_is_seen_and_can_be_cancelled(nvim: Neovim, thinking: ScriptedEndpoint) -> None:
+    thinking.reply = Reply(fault="hang")
+    nvim.command("InstantExplain!")
+    wait_until(lambda: thinking.of("/v1/chat/completions"), "the model is asked")
+    wait_until(lambda: holds(nvim, "waiting for the thinking model ("), "its seconds in the title")
+    nvim.keys("q")
+    wait_until(lambda: thinking.n_left == 1, "the model is left alone")
+    assert nvim.messages == ""
+
+
+def test_thinking_that_is_down_is_told_with_the_instant_answer(nvim: Neovim, thinking: ScriptedEndpoint) -> None:
+    thinking.reply = Reply(status=503)
+    nvim.command("InstantThinking")
+    wait_until(lambda: statusline(nvim) == "instant: ready (thinking)", "the statusline")
+    nvim.command("InstantExplain")
+    wait_until(lambda: holds(nvim, "quick (instant)"), "the answer")
+    assert any("The thinking model did not answer, so the instant one does." in line for line in nvim.lines)
+
+
+def test_a_place_is_opened_from_the_window(nvim: Neovim) -> None:
+    nvim.keys("5G")
+    check_window(
+        nvim, lambda: nvim.command("2InstantExplain"), "the selection", "It adds two numbers.", "quick (instant)"
+    )
+    nvim.keys("/a.py<CR><CR>")
+    wait_until(lambda: nvim.lines[0] == "def add(a, b):", "the file")
+    assert nvim.cursor == (2, 0)
+
+
 def test_a_diagnostic_is_explained_by_its_code_action(nvim: Neovim, instant: ScriptedEndpoint) -> None:
     nvim.lua(
         "vim.diagnostic.set(vim.api.nvim_create_namespace('ruff'), 0,"
@@ -114,11 +143,11 @@ def test_a_diagnostic_is_explained_by_its_code_action(nvim: Neovim, instant: Scr
 
 def test_hover_shows_the_definition_and_then_the_explanation(nvim: Neovim) -> None:
     nvim.lua("vim.api.nvim_win_set_cursor(0, { 5, 9 })")
-    nvim.lua("vim.lsp.buf.hover()")
+    nvim.keys("K")
     wait_until(lambda: holds(nvim, "a.py:1"), "the place of the definition")
     nvim.keys("hl")
     for _ in range(20):
-        nvim.lua("vim.lsp.buf.hover()")
+        nvim.keys("K")
         if wait_for(nvim, "quick (instant)"):
             break
         nvim.keys("hl")

@@ -80,6 +80,7 @@ end
 
 ---@return instant.ExplainView
 function M._open()
+  local from = api.nvim_get_current_win()
   local buf = api.nvim_create_buf(false, true)
   vim.bo[buf].bufhidden = 'wipe'
   local width = math.min(MAX_WIDTH, math.max(20, vim.o.columns - 4))
@@ -96,10 +97,32 @@ function M._open()
   vim.bo[buf].filetype = 'markdown'
   vim.bo[buf].modifiable = false
   vim.wo[win].wrap, vim.wo[win].linebreak, vim.wo[win].conceallevel = true, true, 2
+  vim.keymap.set('n', '<CR>', function()
+    M._follow(from)
+  end, { buffer = buf, desc = 'instant-lsp: open the file that is named in this line' })
   for _, key in ipairs({ 'q', '<Esc>' }) do
     vim.keymap.set('n', key, '<Cmd>close<CR>', { buffer = buf, nowait = true, desc = 'instant-lsp: close' })
   end
   return { buf = buf, win = win }
+end
+
+--- Opens the place that the line links to, or the first one from the cursor on. Links are the server's own: of what a
+--- model says it leaves none.
+---@param win integer the window to open it in
+function M._follow(win)
+  local line, column = api.nvim_get_current_line(), api.nvim_win_get_cursor(0)[2]
+  local first, after
+  for uri, number, at in line:gmatch('%]%((file://[^%s()]+)#L(%d+)%)()') do
+    first = first or { uri, number }
+    after = after or (at > column and { uri, number })
+  end
+  local place = after or first
+  if not place or not api.nvim_win_is_valid(win) then
+    return
+  end
+  api.nvim_set_current_win(win)
+  vim.cmd.edit(vim.fn.fnameescape(vim.uri_to_fname(place[1])))
+  api.nvim_win_set_cursor(win, { math.min(tonumber(place[2]), api.nvim_buf_line_count(0)), 0 })
 end
 
 ---@param view instant.ExplainView
