@@ -158,6 +158,7 @@ class Explainer:
         if defined is not None:
             definition = prompts.defined(defined.path, subject.shown_definition(defined), defined.language)
         _, name, line, code = key
+        code = subject.plain_breaks(code)
 
         async def write() -> list[Message]:
             beside = Beside(guidelines, await known()).within(self._tiers.room_chars())

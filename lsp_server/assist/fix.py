@@ -23,7 +23,7 @@ from lsp_server.assist.edits import Change, UnusableError, change_of, code_of, i
 from lsp_server.assist.known import Known, nothing_known
 from lsp_server.assist.reports import MAX_RELATED, MAX_REPORTS, FixRefusedError, Report
 from lsp_server.assist.stretch import MAX_CHARS, Stretch, stretch_around
-from lsp_server.assist.subject import Beside
+from lsp_server.assist.subject import Beside, plain_breaks
 from lsp_server.assist.tier import Reply, Tier, Tiers
 from lsp_server.endpoint.client import Message
 
@@ -141,7 +141,7 @@ class Fixer:
         snapshot, stretch = wrong.snapshot, wrong.stretch
         around = _around(snapshot, wrong.outline, stretch)
         told = [_told(snapshot, stretch, report) for report in wrong.reports]
-        code = snapshot.text[stretch.start : stretch.end].replace("\r\n", "\n")
+        code = plain_breaks(snapshot.text[stretch.start : stretch.end])
         while True:
             messages = prompts.fix(code, snapshot.language, snapshot.path, told, around=around, beside=beside.sections)
             if prompts.n_chars(messages) <= room_chars or not (beside.sections or around):
@@ -177,7 +177,7 @@ def _around(snapshot: Snapshot, outline: Outline | None, stretch: Stretch) -> st
     if not stretch.name:
         first = max(0, stretch.start - _MAX_AROUND_CHARS)
         headers.append(text[snapshot.line_start(first) : stretch.start].strip("\r\n"))
-    return "\n".join(part for part in (shown, *headers) if part.strip()).replace("\r\n", "\n")
+    return plain_breaks("\n".join(part for part in (shown, *headers) if part.strip()))
 
 
 def _used(snapshot: Snapshot, outline: Outline, stretch: Stretch) -> Iterator[str]:
