@@ -15,7 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from functools import partial
+from functools import cache, partial
 from typing import Any, NoReturn
 
 import orjson
@@ -24,6 +24,7 @@ from pygls.exceptions import (
     JsonRpcInternalError,
     JsonRpcInvalidParams,
     JsonRpcInvalidRequest,
+    JsonRpcParseError,
     JsonRpcRequestCancelled,
     JsonRpcServerNotInitialized,
 )
@@ -35,6 +36,8 @@ from lsp_server.whence import where
 MAX_MESSAGE_BYTES = 512 * 1024 * 1024
 _MAX_DIGITS = 18
 _CHUNK_BYTES = 1 << 16
+
+_NO_JSON = object()
 
 log = logging.getLogger(__name__)
 
@@ -93,8 +96,11 @@ class Protocol(LanguageServerProtocol):
             message = orjson.loads(body)
         except orjson.JSONDecodeError:
             message = _parse_leniently(body)
-        if not isinstance(message, dict) or not isinstance(message.get("id", ""), str | int):
+        if not _is_message(message):
             log.warning("what the editor sent is no message")
+            error = JsonRpcParseError("this is no JSON") if message is _NO_JSON else JsonRpcInvalidRequest("no message")
+            told = {"code": error.code, "message": error.message}
+            self._send_data({"jsonrpc": self.VERSION, "id": None, "error": told})
             return
         refusal = self._reason_to_refuse(message)
         if refusal is not None:
@@ -109,7 +115,7 @@ class Protocol(LanguageServerProtocol):
 
     def _reason_to_refuse(self, message: dict[str, Any]) -> JsonRpcException | None:
         method = message.get("method")
-        if method is None or method == "exit":
+        if not isinstance(method, str) or method == "exit":
             return None
         if self._shutdown:
             return JsonRpcInvalidRequest("the server is shut down")
@@ -117,7 +123,14 @@ class Protocol(LanguageServerProtocol):
             return JsonRpcServerNotInitialized("initialize comes first")
         if self._workspace is not None and method == "initialize":
             return JsonRpcInvalidRequest("the server is initialized already")
+        if "id" in message and self._is_notification(method):
+            return JsonRpcInvalidRequest("this is a notification, which has no id")
         return None
+
+    def _is_notification(self, method: str) -> bool:
+        """Whether the protocol knows the method as one that nobody answers."""
+        known = self.get_message_type(method)
+        return known is not None and "id" not in _field_names(known)
 
     def _reject(self, message: dict[str, Any], error: JsonRpcException) -> None:
         """Tells who made a malformed request; who waits for a malformed response gets the error as its answer."""
@@ -181,7 +194,20 @@ def _parse_leniently(body: bytes) -> Any:
     try:
         return json.loads(body)
     except ValueError:
-        return None
+        return _NO_JSON
+
+
+def _is_message(given: Any) -> bool:
+    return (
+        isinstance(given, dict)
+        and isinstance(given.get("id", ""), str | int)
+        and isinstance(given.get("method", ""), str)
+    )
+
+
+@cache
+def _field_names(kind: type[Any]) -> frozenset[str]:
+    return frozenset(field.name for field in getattr(kind, "__attrs_attrs__", ()))
 
 
 def _framed(message: Any) -> bytes:
@@ -255,5 +281,8 @@ async def _read(protocol: Any, fd: int) -> None:
     # A daemon that reads the descriptor itself: it may be blocked in a read when the process ends.
     threading.Thread(target=pump, name="stdin", daemon=True).start()
     while (body := await bodies.get()) is not None:
-        protocol.receive(body)
+        try:
+            protocol.receive(body)
+        except Exception as error:  # noqa: BLE001  a message that brings out a bug of ours must not end the session
+            log.error("a message could not be taken: %s", where(error))
         await asyncio.sleep(0)

@@ -13,7 +13,7 @@ import pytest
 import pytest_asyncio
 from hypothesis import given
 from hypothesis import strategies as st
-from wire import SERVE, Editor, ResponseError, own_environment, start
+from wire import SERVE, Editor, ResponseError, in_time, own_environment, start
 
 from lsp_server.transport import MAX_MESSAGE_BYTES, Frames, FramingError
 
@@ -186,16 +186,40 @@ async def test_a_document_that_is_not_open_is_refused(editor: Editor) -> None:
 
 @in_module
 @pytest.mark.parametrize(
-    "body",
+    ("body", "code"),
     [
-        *("{", "", "[]", "null", "5", "\udcff", "{}"),
-        *('{"id": 1}', '{"method": 5}', '{"id": {}, "method": "x"}', '{"id": "a", "error": 1}'),
+        *((body, -32700) for body in ("{", "", "\udcff", "{} {}")),
+        *((body, -32600) for body in ("[]", "null", "5", '{"method": 5}', '{"id": {}, "method": "x"}')),
+        *((body, None) for body in ("{}", '{"id": 1}', '{"id": "a", "error": 1}', '{"method": "textDocument/hover"}')),
     ],
 )
-async def test_what_is_no_message_is_survived(editor: Editor, body: str) -> None:
+async def test_what_is_no_message_is_survived(editor: Editor, body: str, code: int | None) -> None:
+    """It is answered where nothing tells that it was no request, to nobody in particular."""
     raw = body.encode(errors="surrogateescape")
     editor.write(b"Content-Length: %d\r\n\r\n%b" % (len(raw), raw))
     await editor.complained("is no message|not as the protocol says")
+    await editor.lives()
+    assert [error["code"] for error in editor.refused] == ([] if code is None else [code])
+    editor.refused.clear()
+
+
+@in_module
+@pytest.mark.parametrize("method", ["initialized", "textDocument/didChange", "workspace/didChangeConfiguration"])
+async def test_a_notification_that_asks_for_an_answer_is_refused(editor: Editor, method: str) -> None:
+    assert (await refused(editor, method, {})).code == -32600
+
+
+@in_module
+async def test_an_id_that_is_used_twice_is_answered_twice(editor: Editor) -> None:
+    command = {"command": "instant.status", "arguments": []}
+    answers = [editor.ask("workspace/executeCommand", command) for _ in range(2)]
+    editor.send({"id": "twice", "method": "workspace/executeCommand", "params": command})
+    editor.send({"id": "twice", "method": "workspace/executeCommand", "params": command})
+    for answer in answers:
+        await in_time(answer)
+    await editor.lives()
+    assert [strange["id"] for strange in editor._strange] == ["twice", "twice"]
+    editor._strange.clear()
 
 
 @in_module

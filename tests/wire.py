@@ -64,9 +64,13 @@ CAPABILITIES: dict[Kind, dict[str, Any]] = {
         "workspace": {
             "configuration": True,
             "didChangeConfiguration": {"dynamicRegistration": True},
-            "workspaceEdit": {"documentChanges": True, "changeAnnotationSupport": {"groupsOnLabel": True}},
+            "workspaceEdit": {
+                "documentChanges": True,
+                "resourceOperations": ["create", "rename", "delete"],
+                "changeAnnotationSupport": {"groupsOnLabel": True},
+            },
         },
-        "window": {"workDoneProgress": True},
+        "window": {"workDoneProgress": True, "showDocument": {"support": True}},
     },
 }
 _ENCODED = {"utf-8": ("utf-8", 1), "utf-16": ("utf-16-le", 2), "utf-32": ("utf-32-le", 4)}
@@ -102,6 +106,8 @@ class Editor:
         self.applied: list[dict[str, Any]] = []
         """The edits that the server wanted to be applied; `applies` is what it was told of them."""
         self.applies = True
+        self.shown: list[str] = []
+        """The documents that the server wanted to be shown."""
         self.spoken = b""
         """All that the server has written on stdout and stderr."""
         self._stdin = process.stdin
@@ -114,6 +120,8 @@ class Editor:
         self._messages: list[dict[str, Any]] = []
         self._statuses: list[dict[str, Any]] = []
         self._logged: list[dict[str, Any]] = []
+        self.refused: list[dict[str, Any]] = []
+        """How messages were refused that had no id."""
         self._strange: list[dict[str, Any]] = []
         self._complaints: list[str] = []
         self._heard = asyncio.Event()
@@ -224,8 +232,8 @@ class Editor:
     def check_nothing_overlooked(self) -> None:
         """Fails on what the server has said and no test has taken."""
         bad = [status for status in self._statuses if status["state"] not in ("starting", "ready")]
-        overlooked = [*self._strange, *self._logged, *self._messages, *bad, *self._complaints]
-        for said in (self._strange, self._logged, self._messages, self._statuses, self._complaints):
+        overlooked = [*self._strange, *self.refused, *self._logged, *self._messages, *bad, *self._complaints]
+        for said in (self._strange, self.refused, self._logged, self._messages, self._statuses, self._complaints):
             said.clear()
         self._progress.clear()
         self._parts.clear()
@@ -303,8 +311,13 @@ class Editor:
             case {"method": "workspace/applyEdit", "id": request_id, "params": {"edit": edit}}:
                 self.applied.append(edit)
                 self.send({"id": request_id, "result": {"applied": self.applies}})
+            case {"method": "window/showDocument", "id": request_id, "params": {"uri": uri}}:
+                self.shown.append(uri)
+                self.send({"id": request_id, "result": {"success": True}})
             case {"method": "workspace/configuration", "id": request_id}:
                 self.send({"id": request_id, **(self.answer or {"result": [self.configuration]})})
+            case {"id": None, "error": error}:
+                self.refused.append(error)
             case {"id": request_id, "error": error} if request_id in self._pending:
                 self._pending.pop(request_id).set_exception(ResponseError(error))
             case {"id": request_id, "result": result} if request_id in self._pending:
