@@ -29,6 +29,10 @@ vim.api.nvim_create_user_command('InstantReport', function(call)
   require('instant.command').report(tonumber(call.args))
 end, { nargs = '?', desc = 'instant-lsp: latency, acceptance, tokens and errors of the last days, in the browser' })
 
+vim.api.nvim_create_user_command('InstantDoctor', function()
+  require('instant.doctor').open()
+end, { desc = 'instant-lsp: check settings, network, token, model and audit trail, and say what to do' })
+
 vim.api.nvim_create_autocmd({ 'LspAttach', 'LspDetach' }, {
   group = vim.api.nvim_create_augroup('instant', {}),
   callback = function(event)

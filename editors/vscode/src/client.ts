@@ -15,6 +15,7 @@ import {
 
 import { SECTION, serverSettings, vouchForSettings } from "./configuration";
 import { tellDiagnostics } from "./diagnostics";
+import { DOCTOR, examine } from "./doctor";
 import { EXPLAIN, type Explanations, TOGGLE_THINKING } from "./explain";
 import { REPORT, showReport } from "./report";
 import type { Status } from "./status";
@@ -59,6 +60,9 @@ function clientOptions({ log, report, explanations }: Listeners, client: () => L
       executeCommand: async (command, args, next) => {
         if (command === EXPLAIN) {
           return explanations.run(client(), args[0]);
+        }
+        if (command === DOCTOR) {
+          return examine((asker) => next(command, [asker]));
         }
         const result: unknown = await next(command, args);
         if (command === TOGGLE_THINKING) {

@@ -7,6 +7,7 @@ import { createClient } from "./client";
 import { configuredServerPath, SECTION } from "./configuration";
 import { tellCursor } from "./cursor";
 import { Explanations, TOGGLE_THINKING } from "./explain";
+import { DOCTOR, offerDoctorPage } from "./doctor";
 import { REPORT } from "./report";
 import { findServer } from "./server";
 import { StatusItem } from "./status";
@@ -28,6 +29,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
     log,
     status,
     explanations,
+    offerDoctorPage(),
     commands.registerCommand(RESTART, () => running.restart()),
     commands.registerCommand(SHOW_LOG, () => log.show()),
     commands.registerCommand(SHOW_MENU, () => showMenu(status)),
@@ -106,6 +108,7 @@ async function showMenu(status: StatusItem): Promise<void> {
       run: () => commands.executeCommand(TOGGLE_THINKING),
     },
     { label: "$(graph) Show Report", run: () => commands.executeCommand(REPORT) },
+    { label: "$(pulse) Doctor", run: () => commands.executeCommand(DOCTOR) },
     { label: "$(refresh) Restart Server", run: () => commands.executeCommand(RESTART) },
     { label: "$(output) Show Log", run: () => commands.executeCommand(SHOW_LOG) },
     {

@@ -5,6 +5,7 @@ local status = require('instant.status')
 local M = {}
 
 local ANSWER_MS = 5000
+local DOCTOR_MS = 120000 -- a slow model reads a prompt and answers
 
 function M.check()
   vim.health.start('instant-lsp')
@@ -16,6 +17,7 @@ function M.check()
   M._check_client(client)
   if client then
     M._check_endpoint(client)
+    M._examine(client)
   end
 end
 
@@ -75,6 +77,32 @@ function M._check_endpoint(client)
     vim.health.info(('The endpoint is starting: %s'):format(answer.message))
   else
     vim.health.warn(('The endpoint is %s: %s'):format(answer.state, answer.message))
+  end
+end
+
+---@param client vim.lsp.Client
+function M._examine(client)
+  local findings, fault = require('instant.doctor').ask(client, DOCTOR_MS)
+  if not findings then
+    vim.health.warn(('The doctor has found nothing: %s'):format(fault))
+    return
+  end
+  local area
+  for _, one in ipairs(findings) do
+    if one.area ~= area then
+      area = one.area
+      vim.health.start('instant-lsp: ' .. area)
+    end
+    local text, todo = ('%s: %s'):format(one.check, one.found), one.todo ~= '' and one.todo or nil
+    if one.state == 'failed' then
+      vim.health.error(text, todo)
+    elseif one.state == 'warning' then
+      vim.health.warn(text, todo)
+    elseif one.state == 'skipped' then
+      vim.health.info(text)
+    else
+      vim.health.ok(text)
+    end
   end
 end
 
