@@ -50,7 +50,7 @@ FIRST_TOKEN_S = 2.0
 
 
 def test_the_first_token_of_a_known_beginning_comes_within_two_seconds(pod: Pod) -> None:
-    beginning = "\n".join(f"item_{n} = read_item({n}, check=True)" for n in range(82))
+    beginning = "\n".join(f"item_{n} = read_item({n}, check=True)" for n in range(74))
     pod.complete(beginning)
     waited_s = []
     for n in range(5):
@@ -107,6 +107,7 @@ async def test_the_language_server_recovers_without_a_restart(pod: Pod, tmp_path
         pod.systemd.ctl("stop", UNIT)
         assert await editor.open("def mul(a, b):\n    return<|>\n").ghost() is None
         assert "There is no connection" in (await editor.status("down"))["message"]
+        await editor.logged("There is no connection")
         pod.systemd.ctl("start", UNIT)
         await editor.status("ready")
         document = editor.open("def sub(a, b):\n    return<|>\n")
@@ -124,10 +125,6 @@ def test_a_pod_that_hangs_is_started_again(pod: Pod) -> None:
     pod.systemd.ctl("start", watch)
     pod.back()
     assert pod.systemd.show(UNIT, "MainPID") != pid
-    pod.systemd.ctl("stop", UNIT)
-    pod.systemd.ctl("start", watch)
-    assert pod.state() == "inactive", "a stopped pod is not started"
-    pod.systemd.ctl("start", UNIT)
 
 
 # Nights and weekends
@@ -143,6 +140,9 @@ def test_the_timers_stop_and_start_it(pod: Pod) -> None:
         pod.systemd.ctl("start", timer)
         eventually(lambda state=state: pod.state() == state, f"the timer has made it {state}")
         pod.systemd.ctl("stop", timer)
+        if act == "stop":
+            pod.systemd.ctl("start", "instant-pod-watch@llamacpp.service")
+            assert pod.state() == "inactive", "who looks for hung pods leaves a stopped one alone"
     pod.back()
     check_answers(pod)
 
