@@ -171,7 +171,10 @@ class Protocol(LanguageServerProtocol):
             self._refuse(msg_id, JsonRpcInternalError(f"internal error: {type(error).__name__}; see the server's log"))
 
     def _check_handler_result(self, future: Future[Any]) -> None:
-        if not future.cancelled() and (error := future.exception()) is not None:
+        error = None if future.cancelled() else future.exception()
+        if isinstance(error, JsonRpcException):
+            log.warning("a notification is refused: %s", error.message)
+        elif error is not None:
             log.error("a notification failed: %s", where(error))
 
     def _send_data(self, data: Any) -> None:

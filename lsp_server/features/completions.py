@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from lsprotocol import types
+from pygls.exceptions import JsonRpcInvalidParams
 
 from context.document import Snapshot
 from lsp_server.completion import Completion, Superseded
@@ -97,10 +98,13 @@ def _key(params: Any) -> str | None:
 
 def _place(params: Any) -> types.TextDocumentPositionParams:
     """The place in a notification of our own, whose parameters no schema has checked."""
-    return types.TextDocumentPositionParams(
-        types.TextDocumentIdentifier(str(params.textDocument.uri)),
-        types.Position(int(params.position.line), int(params.position.character)),
-    )
+    try:
+        return types.TextDocumentPositionParams(
+            types.TextDocumentIdentifier(str(params.textDocument.uri)),
+            types.Position(int(params.position.line), int(params.position.character)),
+        )
+    except (AttributeError, TypeError, ValueError, OverflowError):
+        raise JsonRpcInvalidParams("the place is not as it should be") from None
 
 
 def _completes(ls: InstantServer, snapshot: Snapshot) -> bool:

@@ -139,7 +139,10 @@ def outline_near(ls: InstantServer, snapshot: Snapshot, offset: int) -> Outline 
 
 
 def _parsed(snapshot: Snapshot) -> Outline | None:
-    return outline_of(snapshot.text, snapshot.language) if len(snapshot.text) <= _MAX_PARSED_CHARS else None
+    """The outline of a short text; one that is mostly brackets, ever deeper, takes ten times as long and has none."""
+    text = snapshot.text
+    is_quick = len(text) <= _MAX_PARSED_CHARS and sum(map(text.count, "([{<")) <= max(200, len(text) // 4)
+    return outline_of(text, snapshot.language) if is_quick else None
 
 
 @dataclass(frozen=True, slots=True)
