@@ -1,7 +1,7 @@
 // One running language client: how the server is started and what it may not do; knows nothing of commands or menus.
 
 import { homedir } from "node:os";
-import { Disposable, LogLevel, type LogOutputChannel, window } from "vscode";
+import { Disposable, LogLevel, type LogOutputChannel, window, workspace } from "vscode";
 import {
   CloseAction,
   ErrorAction,
@@ -19,6 +19,7 @@ import { DOCTOR, examine } from "./doctor";
 import { EXPLAIN, type Explanations, TOGGLE_THINKING } from "./explain";
 import { REPORT, showReport } from "./report";
 import type { Status } from "./status";
+import { GENERATE_TESTS, generateTests } from "./tests";
 
 const MAX_CRASHES = 5;
 const CRASH_WINDOW_MS = 180_000;
@@ -50,7 +51,8 @@ export function createClient(path: string, listeners: Listeners): LanguageClient
 function clientOptions({ log, report, explanations }: Listeners, client: () => LanguageClient): LanguageClientOptions {
   return {
     documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
-    initializationOptions: serverSettings(),
+    // Never a setting: a workspace's settings may come from the workspace.
+    initializationOptions: { ...serverSettings(), trusted: workspace.isTrusted },
     initializationFailedHandler: () => false,
     outputChannel: log,
     traceOutputChannel: untraced(log),
@@ -60,6 +62,9 @@ function clientOptions({ log, report, explanations }: Listeners, client: () => L
       executeCommand: async (command, args, next) => {
         if (command === EXPLAIN) {
           return explanations.run(client(), args[0]);
+        }
+        if (command === GENERATE_TESTS) {
+          return generateTests(client(), args[0]);
         }
         if (command === DOCTOR) {
           return examine((asker) => next(command, [asker]));

@@ -33,6 +33,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
     commands.registerCommand(RESTART, () => running.restart()),
     commands.registerCommand(SHOW_LOG, () => log.show()),
     commands.registerCommand(SHOW_MENU, () => showMenu(status)),
+    workspace.onDidGrantWorkspaceTrust(() => running.restart()),
     workspace.onDidChangeConfiguration((event) => {
       if (event.affectsConfiguration(SECTION)) {
         void running.restart();
