@@ -15,6 +15,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
+from contextvars import copy_context
 from functools import cache, partial
 from typing import Any, NoReturn
 
@@ -111,7 +112,19 @@ class Protocol(LanguageServerProtocol):
         except JsonRpcException:
             self._reject(message, JsonRpcInvalidParams("the parameters are not as the protocol says"))
             return
-        self.handle_message(structured)
+        self._dispatch(structured)
+
+    def _dispatch(self, message: Any) -> None:
+        """As pygls does; it tells the kinds of messages apart by runtime protocols, which costs 0.1 ms each."""
+        context = copy_context()
+        if not hasattr(message, "method"):
+            context.run(
+                self._handle_response, message.id, getattr(message, "result", None), getattr(message, "error", None)
+            )
+        elif hasattr(message, "id"):
+            context.run(self._handle_request, message.id, message.method, message.params)
+        else:
+            context.run(self._handle_notification, message.method, message.params)
 
     def _reason_to_refuse(self, message: dict[str, Any]) -> JsonRpcException | None:
         method = message.get("method")

@@ -20,6 +20,7 @@ import socket
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any
 
@@ -131,12 +132,17 @@ class GuardedClient(httpx2.AsyncClient):
         Leaving the block early closes the connection; another one is opened for the next request.
         """
         every = {**headers, "user-agent": "instant-lsp", "accept-encoding": "identity"}
-        request = httpx2.Request("POST", url, headers=every, content=content, extensions=_TIMEOUTS)
+        request = httpx2.Request("POST", _parsed(url), headers=every, content=content, extensions=_TIMEOUTS)
         response = await self._guarded.handle_async_request(request)
         try:
             yield response
         finally:
             await response.aclose()
+
+
+@lru_cache(maxsize=16)
+def _parsed(url: str) -> httpx2.URL:
+    return httpx2.URL(url)
 
 
 class _GuardedTransport(httpx2.AsyncBaseTransport):

@@ -17,6 +17,7 @@ import os
 import queue
 import secrets
 import threading
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -34,6 +35,7 @@ MAX_QUEUED = 4_096
 """Entries; more of them wait only where a disk hangs."""
 
 RETRY_S = 2.0
+GATHER_S = 0.25
 CLOSE_S = 5.0
 _MAX_BATCH = 256
 _KEY_BYTES = 32
@@ -87,6 +89,7 @@ class Audit:
         self._lock = threading.Lock()
         self._n_lost = 0
         self._is_closing = threading.Event()
+        self._gather_s = 0.0 if options.fsync == "always" else GATHER_S
         self._opened = threading.Event()
         folder = options.folder or default_folder()
         self._key = _key(folder)
@@ -183,11 +186,12 @@ class Audit:
     def _next(self) -> list[_Item]:
         """What is queued, up to a batch; nothing where nothing came until it is time to sync."""
         items: list[_Item] = []
-        timeout_s = FSYNC_INTERVAL_S
         with suppress(queue.Empty):
-            while len(items) < _MAX_BATCH:
-                items.append(self._queue.get(timeout=timeout_s))
-                timeout_s = 0.0
+            items.append(self._queue.get(timeout=FSYNC_INTERVAL_S))
+            # Locking, writing and syncing takes the interpreter from who types, so it waits for what comes soon.
+            until_s = time.monotonic() + (self._gather_s if self.state == "working" else 0.0)
+            while len(items) < _MAX_BATCH and isinstance(items[-1], dict):
+                items.append(self._queue.get(timeout=max(0.0, until_s - time.monotonic())))
         return [*self._lost(), *items]
 
     def _lost(self) -> list[dict[str, Any]]:
