@@ -19,7 +19,10 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _serve(_: argparse.Namespace) -> int:
-    from lsp_server.server import InstantServer  # noqa: PLC0415
+    from lsp_server.quick_start import kept_code, kept_path  # noqa: PLC0415
+
+    with kept_code(kept_path()):
+        from lsp_server.server import InstantServer  # noqa: PLC0415
     from lsp_server.transport import serve  # noqa: PLC0415
 
     serve(InstantServer())

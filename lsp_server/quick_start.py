@@ -1,0 +1,81 @@
+"""A shorter start: owns the compiled code of methods that attrs writes, kept from start to start; knows no class.
+
+attrs writes the methods of lsprotocol's 569 classes as text and compiles them at each import, which is about half of
+what the import costs. Code is found by a hash of the very text it was compiled from, so what has changed is compiled
+anew, and what is not needed any more goes. Without a file that is the user's own and whole, nothing is different.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from importlib.util import MAGIC_NUMBER
+from pathlib import Path
+from types import CodeType
+from typing import Any
+
+import attr._make
+from platformdirs import user_cache_path
+
+_DIGEST_BYTES = 32
+_Codes = dict[bytes, CodeType]
+
+
+def kept_path() -> Path:
+    """Where code is kept, apart for each Python: it cannot read another one's."""
+    name = f"attrs-{sys.implementation.cache_tag}-{MAGIC_NUMBER.hex()}.code"
+    return user_cache_path("instant-lsp", appauthor=False) / name
+
+
+@contextmanager
+def kept_code(path: Path) -> Iterator[None]:
+    """Within, attrs compiles only what is not kept in `path`; what it needed is kept there afterwards."""
+    kept = _read(path)
+    used: _Codes = {}
+
+    def compiled(text: str, filename: str, mode: str) -> Any:
+        key = hashlib.blake2b(text.encode(), digest_size=16).digest()
+        if key not in used:
+            used[key] = kept.get(key) or compile(text, filename, mode)
+        return used[key]
+
+    names = vars(attr._make)
+    names["compile"] = compiled  # in place of the builtin, for that module alone
+    try:
+        yield
+    finally:
+        del names["compile"]
+    if used.keys() != kept.keys():
+        with suppress(OSError):
+            _write(path, used)
+
+
+def _read(path: Path) -> _Codes:
+    """What is kept; nothing where the file is not whole, or others could have written it."""
+    try:
+        with path.open("rb") as file:
+            state = os.fstat(file.fileno())
+            if hasattr(os, "getuid") and (state.st_uid != os.getuid() or state.st_mode & 0o022):
+                return {}
+            content = file.read()
+    except OSError:
+        return {}
+    digest, codes = content[:_DIGEST_BYTES], content[_DIGEST_BYTES:]
+    if hashlib.blake2b(codes, digest_size=_DIGEST_BYTES).digest() != digest:
+        return {}
+    loaded: _Codes = marshal.loads(codes)  # noqa: S302  our own, as much as the __pycache__ folders are
+    return loaded
+
+
+def _write(path: Path, codes: _Codes) -> None:
+    """In one piece, for the user alone."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    content = marshal.dumps(codes)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(unfinished, os.O_CREAT | os.O_TRUNC | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(hashlib.blake2b(content, digest_size=_DIGEST_BYTES).digest() + content)
+    unfinished.replace(path)

@@ -1,0 +1,70 @@
+"""Code that attrs compiled once is used again: the same classes, whatever lies in the file."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+START = """
+import sys
+from pathlib import Path
+from lsp_server import quick_start
+compiled = []
+def counting(*arguments):
+    compiled.append(arguments)
+    return compile(*arguments)
+quick_start.compile = counting
+with quick_start.kept_code(Path(sys.argv[1])):
+    from lsprotocol import types
+import attr._make
+assert "compile" not in vars(attr._make)
+here = types.Range(types.Position(1, 2), types.Position(3, 4))
+assert here == types.Range(types.Position(1, 2), types.Position(3, 4)) and here.start < here.end
+assert repr(types.Location("file:///a", here)) == "file:///a:1:2-3:4"
+print(len(compiled))
+"""
+
+
+def check_start(path: Path) -> int:
+    """Imports lsprotocol's classes, which must be as they are; returns how many pieces of code were compiled."""
+    command = [sys.executable, "-P", "-c", START, str(path)]
+    ran = subprocess.run(
+        command, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=True
+    )
+    return int(ran.stdout)
+
+
+def test_nothing_is_compiled_twice(tmp_path: Path) -> None:
+    path = tmp_path / "cache" / "attrs.code"
+    assert check_start(path) > 100
+    assert path.stat().st_mode & 0o777 == 0o600
+    written = path.stat().st_mtime_ns
+    assert check_start(path) == 0
+    assert path.stat().st_mtime_ns == written
+
+
+@pytest.mark.parametrize("broken", [b"", b"x" * 100, None], ids=["empty", "strange", "cut"])
+def test_a_broken_file_is_not_believed(tmp_path: Path, broken: bytes | None) -> None:
+    path = tmp_path / "attrs.code"
+    n_compiled = check_start(path)
+    path.write_bytes(path.read_bytes()[:-1] if broken is None else broken)
+    assert check_start(path) == n_compiled
+    assert check_start(path) == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "getuid"), reason="permissions of POSIX")
+def test_a_file_that_others_may_write_is_not_believed(tmp_path: Path) -> None:
+    path = tmp_path / "attrs.code"
+    n_compiled = check_start(path)
+    path.chmod(0o666)
+    assert check_start(path) == n_compiled
+
+
+def test_a_folder_that_cannot_be_written_costs_nothing_but_time(tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    assert check_start(tmp_path / "cache" / "attrs.code") > 100
