@@ -21,6 +21,10 @@ vim.api.nvim_create_user_command('InstantExplain', function(call)
   require('instant.explain').run(lines)
 end, { range = true, bang = true, desc = 'instant-lsp: explain the lines, or what the cursor stands in' })
 
+vim.api.nvim_create_user_command('InstantTests', function(call)
+  require('instant.tests').run({ tier = call.bang and 'thinking' or nil })
+end, { bang = true, desc = 'instant-lsp: generate tests for what the cursor stands in' })
+
 vim.api.nvim_create_user_command('InstantThinking', function()
   require('instant.command').toggle_thinking()
 end, { desc = 'instant-lsp: turn the thinking model on or off' })
