@@ -16,6 +16,7 @@ run(async (page) => {
   await think(page);
   await follow(page);
   await fix(page);
+  await examine(page);
 });
 
 /** Hovers by the keyboard until the explanation is there; `seen.hovers` are all texts that were shown. */
@@ -93,6 +94,17 @@ async function fix(page) {
   await page.keyboard.press("Control+S");
   await page.locator(".tab.active:not(.dirty)").waitFor();
   await picture(page, "fixed");
+}
+
+/** Has the doctor look, and reads the first lines of its page. */
+async function examine(page) {
+  await command(page, "Instant: Doctor");
+  await page.locator(".tab.active", { hasText: "Instant Doctor" }).first().waitFor({ timeout: task.ready_ms });
+  const lines = page.locator(".editor-group-container.active .view-lines", { hasText: "Doctor" }).first();
+  await lines.waitFor();
+  seen.doctor = (await lines.innerText()).replaceAll("\u00a0", " ");
+  await picture(page, "doctor");
+  step("the doctor has looked");
 }
 
 async function goTo(page, place) {

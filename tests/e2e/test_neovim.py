@@ -105,8 +105,10 @@ def test_checkhealth_says_that_all_is_well(start: Start, model_settings: dict[st
     health = nvim.checkhealth()
     assert f"instant-lsp {__version__} is attached to 1 buffer" in health
     assert f"The endpoint is ready: tier instant, model {model_settings['endpoint']['instant']['model']}" in health
-    assert "WARNING" not in health
-    assert "ERROR" not in health
+    own, _, doctors = health.partition("instant-lsp: settings")
+    assert "WARNING" not in own
+    assert "ERROR" not in own
+    assert "prompt tokens had been read before" in doctors
 
 
 def test_an_endpoint_that_is_down_is_said_and_never_pops_up(start: Start, tmp_path: Path) -> None:

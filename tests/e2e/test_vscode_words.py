@@ -104,5 +104,10 @@ def test_what_the_checker_marked_is_fixed_and_the_mark_is_gone(heard: Heard) -> 
     assert heard.saved == FIXED
 
 
+def test_the_doctor_shows_a_page(heard: Heard) -> None:
+    assert heard.doctor.startswith("# Instant: Doctor")
+    assert "quick is asked" in heard.doctor or "## instant" in heard.doctor
+
+
 def test_nothing_is_left_popped_up(heard: Heard) -> None:
     assert not heard.notifications

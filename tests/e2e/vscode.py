@@ -89,6 +89,7 @@ class Heard:
     page: Mapping[str, Any]
     cursor: str
     offered: Sequence[str]
+    doctor: str
     notifications: Sequence[str]
     saved: str
 

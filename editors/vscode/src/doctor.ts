@@ -1,6 +1,6 @@
 // Shows what the server's doctor has found, as a document that is read and not saved; the checks are the server's.
 
-import { commands, type Disposable, EventEmitter, extensions, ProgressLocation, Uri, window, workspace } from "vscode";
+import { type Disposable, EventEmitter, extensions, ProgressLocation, Uri, window, workspace } from "vscode";
 
 export const DOCTOR = "instant.doctor";
 
@@ -32,6 +32,5 @@ export async function examine(ask: (asker: Asker) => unknown): Promise<unknown> 
   text = (found as { text: string }).text;
   changed.fire(PAGE);
   await window.showTextDocument(await workspace.openTextDocument(PAGE), { preview: true });
-  await commands.executeCommand("markdown.showPreview", PAGE).then(undefined, () => undefined);
   return found;
 }
