@@ -45,7 +45,7 @@ KIND = "instant.tests"
 
 _MODIFIED = "The document has changed since the tests were asked for."
 _CANNOT_CREATE = "This editor creates no files, and there is no file of tests for this code yet."
-_SWITCHED_OFF = "Generated tests are switched off, by the settings or by the company's policy."
+_NOT_OFFERED = "This is switched off, or not included in your token's role."
 _UNTRUSTED = "They were not run: the workspace is not trusted."
 What = Literal["function", "class", "file"]
 
@@ -76,6 +76,10 @@ async def resolve(ls: InstantServer, action: types.CodeAction) -> types.CodeActi
     asked = _asked(ls, action.data)
     made = await _made(ls, asked)
     action.edit = made.edit
+    if made.is_special or not _annotates(ls):
+        ls.window_show_message(types.ShowMessageParams(types.MessageType.Info, made.text))
+    else:
+        ls.tell(types.MessageType.Info, made.text)
     able = ls.client_capabilities.text_document and ls.client_capabilities.text_document.code_action
     if able and able.resolve_support and "command" in able.resolve_support.properties:
         action.command = types.Command("Show the tests", SHOW, arguments=[made.uri])
@@ -88,6 +92,7 @@ async def generate(ls: InstantServer, *arguments: Any) -> dict[str, str]:
     answer = await ls.workspace_apply_edit_async(types.ApplyWorkspaceEditParams(made.edit, label=made.text))
     if not answer.applied:
         raise RequestFailedError("The editor did not apply the tests: the file of tests has changed in the meantime.")
+    ls.tell(types.MessageType.Info, made.text)
     await show(ls, made.uri)
     return {"uri": made.uri, "text": made.text}
 
@@ -156,7 +161,7 @@ def _reason_against(ls: InstantServer, snapshot: Snapshot) -> str:
     if ls.is_refused(snapshot):
         return REFUSED
     if ls.is_refused(snapshot, "tests"):
-        return _SWITCHED_OFF
+        return _NOT_OFFERED
     if "notebook" in scheme:
         return "What is in a notebook's cell cannot be imported by a test."
     if scheme != "file" or not snapshot.path:
@@ -228,11 +233,12 @@ def _open(ls: InstantServer, folder: str) -> dict[str, Snapshot]:
 
 @dataclass(frozen=True, slots=True)
 class _Made:
-    """The edit, the file that it is for, and what the user is told."""
+    """The edit, the file that it is for, and what the user is told; special where not all is as was asked."""
 
     edit: types.WorkspaceEdit
     uri: str
     text: str
+    is_special: bool
 
 
 async def _made(ls: InstantServer, asked: _Asked) -> _Made:
@@ -246,18 +252,21 @@ async def _made(ls: InstantServer, asked: _Asked) -> _Made:
         may_run = ls.settings.tests.run and is_trusted(ls, wish.folder)
         async with progress.shown(ls, "Generating tests", asked.token) as say:
             used = partial(explanations.used, ls)
-            made = await session.generator.generate(
-                wish, ls.syntax, used=used, may_run=may_run, tier=asked.tier, say=say
-            )
+            with ls.measuring.answering("tests", snapshot.language) as answer:
+                made = await session.generator.generate(
+                    wish, ls.syntax, used=used, may_run=may_run, tier=asked.tier, say=say
+                )
+                answer.tier, answer.model = made.tier, made.model
+                answer.shown_chars = sum(len(one.text) for one in made.edits)
     except (NoTestsError, EndpointError) as error:
         raise RequestFailedError(str(error)) from None
     if ls.settings.tests.run and not may_run:
         made = replace(made, notice=f"{made.notice} {_UNTRUSTED}".strip())
     _unchanged(ls, asked.uri, snapshot.version)
     text = " ".join(filter(None, (f"Tests by {made.model or 'the model'} ({made.tier} tier).", made.notice)))
-    edit, uri = _edit(ls, wish, made)
-    ls.tell(types.MessageType.Info, text)
-    return _Made(edit, uri, text)
+    edit, uri = _edit(ls, wish, made, text)
+    ls.measuring.applied(answer)
+    return _Made(edit, uri, text, is_special=bool(made.notice))
 
 
 def is_trusted(ls: InstantServer, folder: str) -> bool:
@@ -279,7 +288,12 @@ def _unchanged(ls: InstantServer, uri: str, version: int | None) -> Snapshot:
     return snapshot
 
 
-def _edit(ls: InstantServer, wish: Wish, made: Generated) -> tuple[types.WorkspaceEdit, str]:
+def _annotates(ls: InstantServer) -> bool:
+    able = ls.client_capabilities.workspace and ls.client_capabilities.workspace.workspace_edit
+    return bool(able and able.change_annotation_support)
+
+
+def _edit(ls: InstantServer, wish: Wish, made: Generated, label: str) -> tuple[types.WorkspaceEdit, str]:
     """The edit and its file's URI: of an open file by its version, of another one as it is on disk still."""
     from lsp_server.assist import repository  # noqa: PLC0415  when there is something to read
 
@@ -296,11 +310,19 @@ def _edit(ls: InstantServer, wish: Wish, made: Generated) -> tuple[types.Workspa
         if made.before is None:
             raise RequestFailedError(_CANNOT_CREATE)
         return types.WorkspaceEdit(changes={uri: edits}), uri
-    document = types.OptionalVersionedTextDocumentIdentifier(uri, found.version if found else None)
-    change = types.TextDocumentEdit(document, edits)
-    if made.before is not None:
-        return types.WorkspaceEdit(document_changes=[change]), uri
-    if types.ResourceOperationKind.Create not in (able.resource_operations or ()):
+    if made.before is None and types.ResourceOperationKind.Create not in (able.resource_operations or ()):
         raise RequestFailedError(_CANNOT_CREATE)
-    created = types.CreateFile(uri, options=types.CreateFileOptions(overwrite=False, ignore_if_exists=False))
-    return types.WorkspaceEdit(document_changes=[created, change]), uri
+    document = types.OptionalVersionedTextDocumentIdentifier(uri, found.version if found else None)
+    changes: list[Any] = [types.TextDocumentEdit(document, edits)]
+    if made.before is None:
+        options = types.CreateFileOptions(overwrite=False, ignore_if_exists=False)
+        changes.insert(0, types.CreateFile(uri, options=options))
+    if not _annotates(ls):
+        return types.WorkspaceEdit(document_changes=changes), uri
+    for one in changes:
+        if isinstance(one, types.CreateFile):
+            one.annotation_id = KIND
+        else:
+            one.edits = [types.AnnotatedTextEdit(KIND, edit.range, edit.new_text) for edit in edits]
+    annotation = types.ChangeAnnotation(label, needs_confirmation=False)
+    return types.WorkspaceEdit(document_changes=changes, change_annotations={KIND: annotation}), uri
