@@ -70,7 +70,7 @@ class InstantServer(LanguageServer):
         self.last_place: tuple[Snapshot, int] | None = None
         self.counts = Counts()
         self.measuring = Measuring()
-        self.outcomes = Outcomes(self.counts, self.measuring.accepted, self.measuring.kept)
+        self.outcomes = Outcomes(self.counts, self.measuring.accepted, self.measuring.kept, self.judged)
         self.is_trusted: bool | None = None
         self._from_editor: dict[str, Any] = {}
         self._section: dict[str, Any] = {}
@@ -239,6 +239,11 @@ class InstantServer(LanguageServer):
         self._tasks.add(task)
         task.add_done_callback(self._ended)
 
+    def judged(self, request_id: str, n_chars: int, is_whole: bool) -> None:
+        """The developer has taken so much of what a request has brought."""
+        if self.session is not None:
+            self.session.checkpoint.judged(request_id, n_chars, is_whole=is_whole)
+
     def is_refused(self, snapshot: Snapshot, feature: Offered | None = None) -> bool:
         """Whether nothing of the document may be sent, or no such feature is offered.
 
@@ -263,7 +268,7 @@ class InstantServer(LanguageServer):
 
     async def _prepare(self, snapshot: Snapshot) -> None:
         session = await self.ready_session()
-        await session.prepare(None if self.is_refused(snapshot) else snapshot)
+        await session.prepare(None if self.is_refused(snapshot, "completion") else snapshot)
 
     def _changed(self, uri: str, change: Change) -> None:
         self.syntax.edit(uri, change)
@@ -386,6 +391,7 @@ COMMANDS: tuple[tuple[str, Callable[..., Coroutine[Any, Any, Any]]], ...] = (
     ("instant.status", current_status),
     (folders.SHOW_CONTEXT, folders.show_context),
     (code_actions.FIX, code_actions.fix),
+    (code_actions.APPLIED, code_actions.applied),
     (explanations.EXPLAIN, explanations.explain),
     (generated_tests.GENERATE, generated_tests.generate),
     (generated_tests.SHOW, generated_tests.show),

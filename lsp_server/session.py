@@ -157,7 +157,8 @@ class Session:
         settings = self._settings
         tier = _embedded_tier(settings, settings.endpoint.instant)
         resolve = EmbeddedEngine(settings.embedded, on_status=self._announce).address
-        client = open_client(settings.endpoint)
+        # Whatever the settings allow, the local engine is on this machine.
+        client = open_client(settings.endpoint.model_copy(update={"only": ("127.0.0.0/8",)}))
         return Endpoint("instant", tier, resolve, client, self._tell, on_ended=self._on_ended, gate=self.checkpoint)
 
     def _thinking_endpoint(self) -> Endpoint:

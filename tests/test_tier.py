@@ -20,10 +20,12 @@ from lsp_server.assist.tier import MAX_PROMPT_CHARS, MAX_TOOL_ROUNDS, NOT_SET, C
 from lsp_server.endpoint.address import fixed
 from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.guard import open_client
+from lsp_server.endpoint.purpose import Purpose
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.options import ChatSettings, EndpointSettings, TierSettings
 
 MESSAGES = conversation("Explain.", "add")
+PURPOSE = Purpose("explain", "file:///work/add.py")
 TOOL = {"type": "function", "function": {"name": "search", "parameters": {"type": "object"}}}
 TOOLS = ChatSettings.model_validate({"tools": [TOOL]})
 
@@ -54,7 +56,7 @@ async def tiers_at(
 
 async def check_answered(tiers: Tiers, by: Tier, said: str, notice: str = "", **asked: Any) -> None:
     """The tier answers with these words, and tells so; the notice has to begin as given."""
-    async with tiers.ask(MESSAGES, **asked) as reply:
+    async with tiers.ask(MESSAGES, purpose=PURPOSE, **asked) as reply:
         assert "".join([piece async for piece in reply]) == said
     assert (reply.tier, reply.said) == (by, said)
     assert reply.model == f"{by}-model"
@@ -136,7 +138,7 @@ async def test_what_was_begun_is_not_begun_anew(instant: ScriptedEndpoint, think
     thinking.reply = Reply(("Deep",), fault="reset in the middle")
     async with tiers_at(instant, thinking) as tiers:
         with pytest.raises(EndpointError):
-            async with tiers.ask(MESSAGES, tier="thinking") as reply:
+            async with tiers.ask(MESSAGES, purpose=PURPOSE, tier="thinking") as reply:
                 await reply.text()
         assert reply.said == "Deep"
         assert instant.requests == []
@@ -145,7 +147,7 @@ async def test_what_was_begun_is_not_begun_anew(instant: ScriptedEndpoint, think
 async def test_leaving_stops_the_model(instant: ScriptedEndpoint) -> None:
     instant.reply = Reply(("Quick",), fault="hang in the middle")
     async with tiers_at(instant) as tiers:
-        async with tiers.ask(MESSAGES) as reply:
+        async with tiers.ask(MESSAGES, purpose=PURPOSE) as reply:
             assert await anext(reply) == "Quick"
         await instant.left(1)
 
@@ -163,7 +165,7 @@ async def test_cancelling_while_the_model_thinks_stops_it(
     async with tiers_at(instant, thinking) as tiers:
 
         async def ask() -> None:
-            async with tiers.ask(MESSAGES, tier="thinking"):
+            async with tiers.ask(MESSAGES, purpose=PURPOSE, tier="thinking"):
                 pytest.fail("it has begun to speak")
 
         asking = asyncio.create_task(ask())
@@ -179,7 +181,7 @@ async def test_an_answer_cut_at_its_limit_says_so(instant: ScriptedEndpoint) -> 
     last = {"id": "s", "object": "chat.completion.chunk", "created": 0, "model": "m"}
     events = [{"index": 0, "delta": {"content": "It"}}, {"index": 0, "delta": {}, "finish_reason": "length"}]
     instant.reply = Reply(raw=tuple(sse({**last, "choices": [event]}) for event in events))
-    async with tiers_at(instant) as tiers, tiers.ask(MESSAGES) as reply:
+    async with tiers_at(instant) as tiers, tiers.ask(MESSAGES, purpose=PURPOSE) as reply:
         assert await reply.text() == "It"
         assert reply.is_cut
 

@@ -20,6 +20,7 @@ from lsp_server.assist.markdown import harmless, whole_sentences
 from lsp_server.assist.subject import Beside, Subject
 from lsp_server.assist.tier import Reply, Tier, Tiers
 from lsp_server.endpoint.client import Message
+from lsp_server.endpoint.purpose import Purpose
 from lsp_server.endpoint.status import EndpointError
 
 PATIENCE_S = 0.25
@@ -88,10 +89,15 @@ class Explainer:
         self._newest: asyncio.Task[bool] | None = None
 
     async def explain(
-        self, about: Subject, on_text: Callable[[str], None] = lambda text: None, *, tier: Tier | None = None
+        self,
+        about: Subject,
+        on_text: Callable[[str], None] = lambda text: None,
+        *,
+        tier: Tier | None = None,
+        uri: str = "",
     ) -> Explanation:
         """The explanation; `on_text` hears all of it that has arrived, again and again. Raises EndpointError."""
-        async with self._tiers.ask(about.messages, tier=tier) as reply:
+        async with self._tiers.ask(about.messages, purpose=Purpose("explain", uri), tier=tier) as reply:
             notice = " ".join(filter(None, (reply.notice, about.notice)))
             async for _ in reply:
                 said = Explanation(harmless(reply.said), reply.tier, "", notice)
@@ -133,7 +139,7 @@ class Explainer:
             await asyncio.wait([running.task], timeout=max(0.0, until_s - asyncio.get_running_loop().time()))
         elif is_always or key in self._asked_for:
             asked = partial(known, snapshot, first, last, name)
-            running = self._begin(key, snapshot.language, defined, guidelines(), asked)
+            running = self._begin(key, snapshot, defined, guidelines(), asked)
         self._asked_for[key] = True
         text = _hover_text(defined, running)
         return Hovered(text, *word) if text else None
@@ -146,7 +152,7 @@ class Explainer:
     def _begin(
         self,
         key: tuple[str, ...],
-        language: str,
+        snapshot: Snapshot,
         defined: Defined | None,
         guidelines: str,
         known: Callable[[], Awaitable[str]],
@@ -162,10 +168,12 @@ class Explainer:
 
         async def write() -> list[Message]:
             beside = Beside(guidelines, await known()).within(self._tiers.room_chars())
-            return prompts.explain_symbol(name, line, code, language, definition=definition, beside=beside.sections)
+            return prompts.explain_symbol(
+                name, line, code, snapshot.language, definition=definition, beside=beside.sections
+            )
 
         running = self._said[key] = _Running()
-        running.task = self._newest = asyncio.create_task(self._prepare(running, write))
+        running.task = self._newest = asyncio.create_task(self._prepare(running, snapshot.uri, write))
 
         def ended(task: asyncio.Task[bool]) -> None:
             if (task.cancelled() or not task.result()) and self._said.get(key) is running:
@@ -174,12 +182,13 @@ class Explainer:
         running.task.add_done_callback(ended)
         return running
 
-    async def _prepare(self, running: _Running, write: Callable[[], Awaitable[list[Message]]]) -> bool:
+    async def _prepare(self, running: _Running, uri: str, write: Callable[[], Awaitable[list[Message]]]) -> bool:
         """Reads one explanation; False where there is none, the reason of which the endpoint's status tells."""
         is_instant = self._tiers.wanted == "instant"
         try:
             messages = await write()
-            async with self._tiers.ask(messages, max_tokens=HOVER_MAX_TOKENS if is_instant else None) as reply:
+            max_tokens = HOVER_MAX_TOKENS if is_instant else None
+            async with self._tiers.ask(messages, purpose=Purpose("explain", uri), max_tokens=max_tokens) as reply:
                 running.reply = reply
                 return bool((await reply.text()).strip())
         except EndpointError:

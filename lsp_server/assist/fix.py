@@ -26,6 +26,7 @@ from lsp_server.assist.stretch import MAX_CHARS, Stretch, stretch_around
 from lsp_server.assist.subject import Beside, plain_breaks
 from lsp_server.assist.tier import Reply, Tier, Tiers
 from lsp_server.endpoint.client import Message
+from lsp_server.endpoint.purpose import Purpose
 
 Used = Callable[[Snapshot, int, int], Awaitable[Sequence[Defined]]]
 """What other files define that a stretch of a document uses, as far as it is known soon."""
@@ -50,6 +51,7 @@ class Fix:
     tier: Tier
     model: str
     notice: str = ""
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,17 +113,17 @@ class Fixer:
         messages = self._messages(wrong, await self._beside(wrong, used), self._tiers.room_chars(tier))
         fault = ""
         for _ in range(2):
-            reply = await self._said(messages, tier)
+            reply = await self._said(messages, snapshot.uri, tier)
             try:
-                return Fix(wrong.changed(code_of(reply.said)), reply.tier, reply.model, reply.notice)
+                return Fix(wrong.changed(code_of(reply.said)), reply.tier, reply.model, reply.notice, reply.request_id)
             except UnusableError as error:
                 fault = str(error)
                 messages = prompts.fix_again(messages, reply.said, fault)
         raise FixRefusedError(f"The {reply.tier} model's fix was refused twice. {fault}")
 
-    async def _said(self, messages: Sequence[Message], tier: Tier | None) -> Reply:
+    async def _said(self, messages: Sequence[Message], uri: str, tier: Tier | None) -> Reply:
         """The reply, left as soon as its code is whole: what a model says after that nobody reads."""
-        async with self._tiers.ask(messages, tier=tier) as reply:
+        async with self._tiers.ask(messages, purpose=Purpose("fix", uri), tier=tier) as reply:
             async for piece in reply:
                 if ("`" in piece or "~" in piece) and is_whole(reply.said):
                     break

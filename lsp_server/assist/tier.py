@@ -1,6 +1,6 @@
 """Which endpoint answers in words: owns the choice of the tier, its sampling, the fallback and the calls of tools.
 
-    async with tiers.ask(messages) as reply:
+    async with tiers.ask(messages, purpose=Purpose("explain", uri)) as reply:
         async for piece in reply: ...
     reply.said, reply.tier, reply.model, reply.notice, reply.is_cut
 
@@ -44,6 +44,8 @@ class Reply:
         self.tier: Tier = tier
         self.model = model
         self.notice = notice
+        self.request_id = ""
+        """The name of the request that brought it; of several the last one's."""
         self.is_cut = False
         """Whether it ended at a limit of tokens or of time."""
         self.pieces: AsyncIterator[str] | None = None
@@ -121,10 +123,10 @@ class Tiers:
         self,
         messages: Sequence[Message],
         *,
+        purpose: Purpose,
         tier: Tier | None = None,
         max_tokens: int | None = None,
         temperature: float | None = None,
-        purpose: Purpose | None = None,
     ) -> AsyncIterator[Reply]:
         """The begun answer of the wanted tier, or of the instant one in its place; raises EndpointError.
 
@@ -172,6 +174,7 @@ class Tiers:
             async with endpoint.chat(conversation, tools=tools, **sampling) as answer:
                 able = endpoint.capabilities
                 reply.model = able.model if able else reply.model
+                reply.request_id = answer.request_id
                 async for piece in answer:
                     if shown := reply.take(piece):
                         yield shown

@@ -6,11 +6,15 @@ from typing import Literal
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """`text` goes in place of what stands from `start` to `end`, offsets into the snapshot it was made for."""
+    """`text` goes in place of what stands from `start` to `end`, offsets into the snapshot it was made for.
+
+    `request_id` is the name that the request which brought it goes by in the audit trail.
+    """
 
     text: str
     start: int
     end: int
+    request_id: str = ""
 
 
 @dataclass(slots=True)

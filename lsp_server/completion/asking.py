@@ -203,7 +203,7 @@ class Asking:
         async with self._endpoint.complete(
             window, max_tokens=max_tokens, stop=stop, n=n, purpose=Purpose("completion", question.snapshot.uri)
         ) as answer:
-            said.model = self._endpoint.status.model
+            said.model, said.request_id = self._endpoint.status.model, answer.request_id
             try:
                 if n == 1:
                     await self._follow(said, question, window, answer)

@@ -41,6 +41,7 @@ class Said:
     failure: Exception | None = None
     is_ahead: bool = False
     model: str = ""
+    request_id: str = ""
     piece_chars: list[int] = field(default_factory=list)
     is_counted: bool = False
     number: int = field(default_factory=itertools.count(1).__next__)
@@ -65,7 +66,8 @@ class Said:
 
     def another(self, text: str) -> Said:
         """A further whole answer for the same place."""
-        return Said(self.before, self.line, self.after, self.trigger, text, is_done=True, model=self.model)
+        place = self.before, self.line, self.after, self.trigger
+        return Said(*place, text, is_done=True, model=self.model, request_id=self.request_id)
 
     def update(self, text: str, *, is_done: bool = False) -> None:
         """Takes all that has been said so far and wakes who waits for it."""

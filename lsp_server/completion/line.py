@@ -153,7 +153,7 @@ class Completer:
         for said, rest in found:
             if said.is_done and (shown := _shown(said, rest, snapshot, offset)) is not None:
                 text, n_over = shown
-                completions.setdefault(text, (Completion(text, offset, offset + n_over), said.number))
+                completions.setdefault(text, (Completion(text, offset, offset + n_over, said.request_id), said.number))
                 self._count_shown(said, text, served)
         chosen = list(completions.values())[:MAX_CANDIDATES]
         served.answers = tuple(number for _, number in chosen)
@@ -167,8 +167,9 @@ class Completer:
         self.counts.shown += 1
         self.counts.chars_shown += len(text)
         served.shown_chars += len(text)
-        end = said.text.rfind(text)
-        n_beyond = said.n_tokens_beyond(len(said.text) - end - len(text)) if end >= 0 else 0
+        beyond = said.text.rpartition(text)[2] if text in said.text else ""
+        # The line break that ends an answer is a part of it: without it nobody knows that it has ended.
+        n_beyond = max(0, said.n_tokens_beyond(len(beyond)) - beyond.startswith("\n"))
         self.counts.tokens_beyond += n_beyond
         self.counts.tokens_shown += len(said.piece_chars) - n_beyond
 

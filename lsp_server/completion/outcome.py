@@ -34,7 +34,8 @@ class _Shown:
 class Outcomes:
     """The completions on screen, by document, and how much of each has been counted as accepted.
 
-    `on_accept` hears a completion's key and how many of its characters have been taken by now.
+    `on_accept` hears a completion's key and how many of its characters have been taken by now, `on_judged` the same
+    of the request that brought it, and whether that is all of it.
     """
 
     def __init__(
@@ -42,9 +43,12 @@ class Outcomes:
         counts: Counts,
         on_accept: Callable[[str, int], None] = lambda key, n_chars: None,
         kept: Kept | None = None,
+        on_judged: Callable[[str, int, bool], None] = lambda request_id, n_chars, is_whole: None,
     ) -> None:
         self._counts = counts
         self._on_accept = on_accept
+        self._on_judged = on_judged
+        self._request_ids: LRUCache[str, str] = LRUCache(_MAX_REMEMBERED)
         self.kept = kept or Kept()
         self._keys = map(str, itertools.count(1))
         self._shown: LRUCache[str, tuple[_Shown, ...]] = LRUCache(_MAX_REMEMBERED)
@@ -54,6 +58,7 @@ class Outcomes:
         """What a document shows from now on, where `text` is all of it; a key for each of the completions."""
         shown = tuple(_Shown(next(self._keys), one.start, one.text, text[one.start : one.end]) for one in completions)
         self._shown[uri] = shown
+        self._request_ids.update((key.key, one.request_id) for key, one in zip(shown, completions, strict=True))
         return [one.key for one in shown]
 
     def forget(self, uri: str) -> None:
@@ -95,3 +100,4 @@ class Outcomes:
         elif not before:
             self._counts.partly_accepted += 1
         self._on_accept(key, n_chars)
+        self._on_judged(self._request_ids.get(key, ""), n_chars, is_whole)

@@ -4,7 +4,8 @@ A host name is resolved here, every address it gives is judged, and the connecti
 address that was judged, so a name that changes its answer in between gains nothing. Allowed are
 loopback, private addresses (RFC 1918, fc00::/7), the user's `endpoint.allowed_networks`, and any
 public address of a host in `endpoint.allowed_hosts`. Whatever is not this machine is reached over
-TLS, unless its host stands in `endpoint.allowed_http_hosts`. Proxies of the environment, redirects and
+TLS, unless its host stands in `endpoint.allowed_http_hosts`. Of all that, what `endpoint.only` names is
+left, where it names anything. Proxies of the environment, redirects and
 cookies are not honoured: each of them would let somebody else choose where a prompt goes.
 
 What goes wrong on the way leaves as EndpointError: `refused` by the rules above, `timeout` or
@@ -28,6 +29,7 @@ import httpcore2
 import httpx2
 
 from lsp_server.endpoint import tls
+from lsp_server.endpoint.only import is_named
 from lsp_server.endpoint.spare import Spares, Tls
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.endpoint.tls import Certificates
@@ -285,7 +287,15 @@ class _CheckedBackend(httpcore2.AsyncNetworkBackend):
                 f"{host} would be sent code without TLS: use https://, or add {host} to endpoint.allowed_http_hosts "
                 "in your own settings.",
             )
-        return allowed
+        return self._named(allowed, host, port)
+
+    def _named(self, addresses: list[str], host: str, port: int) -> list[str]:
+        """Those that the company has named, where it has named any."""
+        only, scheme = self._settings.only, "http" if self._is_plain else "https"
+        named = [one for one in addresses if not only or is_named(only, scheme, host, port, one)]
+        if not named:
+            raise EndpointError("refused", f"{scheme}://{host}:{port} is none of the places in endpoint.only.")
+        return named
 
 
 def _check_url(url: httpx2.URL) -> None:

@@ -26,7 +26,7 @@ from lsp_server.assist.stretch import function_around
 from lsp_server.documents import NotOpenError
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.features import explanations, progress
-from lsp_server.features.explanations import REFUSED, outline_near
+from lsp_server.features.explanations import NOT_OFFERED, REFUSED, outline_near
 
 if TYPE_CHECKING:
     from lsp_server.assist.fix import Fix
@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 
 FIX = "instant.fix"
 """The command of clients that cannot resolve an action; its argument is what an action carries."""
+
+APPLIED = "instant.applied"
+"""Command that an editor runs after it has put a fix in, with the fix's request and length."""
 
 DIAGNOSTICS = "instant/diagnostics"
 """Request to an editor that says `experimental.instantDiagnostics`: all tools' diagnostics in a range of a document.
@@ -66,7 +69,7 @@ async def code_action(ls: InstantServer, params: types.CodeActionParams) -> list
     snapshot = ls.documents.snapshot(params.text_document.uri)
     start, end = ls.documents.offsets_of(snapshot, params.range)
     only = params.context.only
-    if only and not any(_is_within(types.CodeActionKind.QuickFix, kind) for kind in only):
+    if "fix" not in ls.features or (only and not any(_is_within(types.CodeActionKind.QuickFix, kind) for kind in only)):
         return []
     function = _function(ls, snapshot, start, end)
     here, all_there = await _diagnostics(ls, snapshot, params, function)
@@ -82,6 +85,8 @@ async def resolve_code_action(ls: InstantServer, action: types.CodeAction) -> ty
     """The action with its edit, made by the model; raises RequestFailedError with the reason where there is none."""
     snapshot, fix = await _fix(ls, action.data)
     action.edit = _workspace_edit(ls, snapshot, fix)
+    if _resolves(ls, "command"):
+        action.command = types.Command("Fix applied", APPLIED, arguments=[fix.request_id, _n_chars(fix)])
     return action
 
 
@@ -92,6 +97,13 @@ async def fix(ls: InstantServer, *arguments: Any) -> None:
     answer = await ls.workspace_apply_edit_async(types.ApplyWorkspaceEditParams(edit, label=_label(made)))
     if not answer.applied:
         raise RequestFailedError("The editor did not apply the fix: the document has changed in the meantime.")
+    ls.judged(made.request_id, _n_chars(made), is_whole=True)
+
+
+async def applied(ls: InstantServer, request_id: Any = None, n_chars: Any = None, *_: Any) -> None:
+    """The follow-up of a fix that was put in, which carries all that is needed."""
+    if isinstance(request_id, str) and isinstance(n_chars, int):
+        ls.judged(request_id, n_chars, is_whole=True)
 
 
 # Listing.
@@ -149,19 +161,28 @@ def _shown(ls: InstantServer, snapshot: Snapshot, action: types.CodeAction) -> t
     command = types.Command(action.title, FIX, arguments=[action.data])
     if literals is None:
         return command
-    resolving = able.resolve_support if able else None
-    if resolving is None or "edit" not in resolving.properties or not (able and able.data_support):
+    if not _resolves(ls, "edit") or not (able and able.data_support):
         action.command, action.data = command, None
     return action
 
 
 def _reason_against(ls: InstantServer, snapshot: Snapshot) -> str:
     """Why nothing can be fixed in this document; "" where it can."""
-    if ls.is_refused(snapshot):
-        return REFUSED
+    if ls.is_refused(snapshot, "fix"):
+        return REFUSED if "fix" in ls.features else NOT_OFFERED
     if _is_read_only(snapshot.uri):
         return "The file is read-only."
     return ""
+
+
+def _resolves(ls: InstantServer, name: str) -> bool:
+    """Whether the client takes this property of an action when the action is chosen."""
+    able = ls.client_capabilities.text_document and ls.client_capabilities.text_document.code_action
+    return bool(able and able.resolve_support and name in able.resolve_support.properties)
+
+
+def _n_chars(made: Fix) -> int:
+    return sum(len(edit.text) for edit in made.change.edits)
 
 
 def _is_read_only(uri: str) -> bool:
@@ -188,17 +209,27 @@ async def _fix(ls: InstantServer, carried: Any) -> tuple[Snapshot, Fix]:
     session = await ls.ready_session()
     try:
         async with progress.shown(ls, "Fixing") as say:
-            say("the model is asked")
+            say(f"waiting for the {session.tiers.wanted} model")
             with ls.measuring.answering("fix", snapshot.language) as answer:
                 made = await session.fixer.fix(snapshot, reports, used=partial(explanations.used, ls))
                 answer.tier, answer.model = made.tier, made.model
-                answer.shown_chars = sum(len(edit.text) for edit in made.change.edits)
+                answer.shown_chars = _n_chars(made)
     except (FixRefusedError, EndpointError) as error:
         raise RequestFailedError(str(error)) from None
     _unchanged(ls, uri, version)
     ls.measuring.applied(answer)
-    ls.tell(types.MessageType.Info, " ".join(filter(None, (f"{_label(made)}.", made.notice))))
+    _tell(ls, made)
     return snapshot, made
+
+
+def _tell(ls: InstantServer, made: Fix) -> None:
+    """Says who made it; where no annotation of the edit says so, or not all is as was asked, the user is shown it."""
+    told = " ".join(filter(None, (f"{_label(made)}.", made.notice)))
+    able = ls.client_capabilities.workspace and ls.client_capabilities.workspace.workspace_edit
+    if made.notice or not able or not able.change_annotation_support:
+        ls.window_show_message(types.ShowMessageParams(types.MessageType.Info, told))
+    else:
+        ls.tell(types.MessageType.Info, told)
 
 
 def _read(ls: InstantServer, carried: Any) -> tuple[str, int, list[types.Diagnostic]]:

@@ -109,7 +109,8 @@ def _place(params: Any) -> types.TextDocumentPositionParams:
 
 def _completes(ls: InstantServer, snapshot: Snapshot) -> bool:
     options = ls.settings.completion
-    return options.enabled and snapshot.language not in options.disabled_languages and not ls.is_refused(snapshot)
+    is_on = options.enabled and snapshot.language not in options.disabled_languages
+    return is_on and not ls.is_refused(snapshot, "completion")
 
 
 def _is_current(ls: InstantServer, snapshot: Snapshot) -> bool:

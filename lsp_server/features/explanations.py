@@ -46,6 +46,7 @@ USED_S = 1.0
 """How long somebody waits for the graph who waits for the model anyway."""
 
 REFUSED = "Nothing of this file is sent: its name says that it holds secrets."
+NOT_OFFERED = "This is switched off, or not included in your token's role."
 NO_CODE = "There is no code here to explain."
 _MAX_ACTIONS = 4
 _MAX_PARSED_CHARS = 20_000
@@ -54,7 +55,7 @@ _MAX_PARSED_CHARS = 20_000
 async def hover(ls: InstantServer, params: types.HoverParams) -> types.Hover | None:
     """What is known by now of the name under the cursor; never waits for the model."""
     snapshot, offset = ls.documents.at(params)
-    if ls.settings.hover == "off" or ls.is_refused(snapshot):
+    if ls.settings.hover == "off" or ls.is_refused(snapshot, "explain"):
         return None
     outline = outline_near(ls, snapshot, offset)
     session = await ls.ready_session()
@@ -97,8 +98,9 @@ async def explain(ls: InstantServer, *arguments: Any) -> dict[str, str]:
         snapshot = ls.documents.snapshot(asked.uri)
     except NotOpenError:
         raise JsonRpcInvalidParams("the document is not open") from None
-    if ls.is_refused(snapshot):
-        return await _shown(ls, asked, {"title": "", "text": f"*{REFUSED}*"})
+    if ls.is_refused(snapshot, "explain"):
+        reason = REFUSED if "explain" in ls.features else NOT_OFFERED
+        return await _shown(ls, asked, {"title": "", "text": f"*{reason}*"})
     _, start, end = ls.documents.stretch(asked.uri, asked.range)
     outline = outline_near(ls, snapshot, start)
     session = await ls.ready_session()
@@ -118,7 +120,9 @@ def actions(ls: InstantServer, params: types.CodeActionParams) -> Iterator[types
     """What can be explained at the range; the function around the cursor only for who asks for actions."""
     snapshot = ls.documents.snapshot(params.text_document.uri)
     only = params.context.only
-    if (only and not any(kind == KIND or KIND.startswith(f"{kind}.") for kind in only)) or ls.is_refused(snapshot):
+    if only and not any(kind == KIND or KIND.startswith(f"{kind}.") for kind in only):
+        return
+    if ls.is_refused(snapshot, "explain"):
         return
     _, start, end = ls.documents.stretch(snapshot.uri, params.range)
     for diagnostic in params.context.diagnostics[:_MAX_ACTIONS]:
@@ -219,7 +223,7 @@ async def _explained(
 
         try:
             with ls.measuring.answering("explain", snapshot.language) as answer:
-                explanation = await session.explainer.explain(about, on_text, tier=asked.tier)
+                explanation = await session.explainer.explain(about, on_text, tier=asked.tier, uri=snapshot.uri)
                 answer.tier, answer.model = explanation.tier, explanation.model
                 answer.shown_chars = len(explanation.text)
         except EndpointError as error:
