@@ -332,6 +332,30 @@ def _status_of(gateway: Gateway, session: str) -> int:
     return gateway.post(token=gateway.token(session), **{"X-Session-Affinity": session}).status_code
 
 
+def test_a_pod_is_taken_out_for_an_upgrade_without_losing_a_request(site: Site) -> None:
+    gateway, pods = site
+    begun = next(name for name in _sessions(99) if _pod_of(site, name) == "b")
+    n_before = len(pods["b"].asked)
+    pods["b"].gate.clear()
+    with ThreadPoolExecutor(1) as pool:
+        asked = pool.submit(_pod_of, site, begun)
+        eventually(lambda: len(pods["b"].asked) > n_before, "the pod has begun")
+        _tell(gateway, "set server instant/b state drain")
+        assert "b" not in {_pod_of(site, name) for name in _sessions(12)}
+        pods["b"].gate.set()
+        assert asked.result(60) == "b"
+    _tell(gateway, "set server instant/b state ready")
+    assert _pod_of(site, begun) == "b"
+
+
+def _tell(gateway: Gateway, command: str) -> None:
+    """As `socat` does."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.connect(str(gateway.files / "run" / "gateway.sock"))
+        connection.sendall(f"{command}\n".encode())
+        assert connection.recv(4_096) == b"\n"
+
+
 def test_health_is_what_the_pods_of_a_tier_are(site: Site) -> None:
     gateway, pods = site
 
@@ -358,7 +382,7 @@ def test_each_piece_of_a_stream_arrives_before_the_next_is_made(site: Site) -> N
     gateway, pods = site
     pod = pods["deep"]
     pod.reply = Reply(tuple(f"piece {n}" for n in range(8)))
-    pod.steps = threading.Semaphore(0)
+    pod.steps = threading.Semaphore(1)
     try:
         with (
             gateway.client(gateway.token("reader", "senior")) as client,
@@ -366,8 +390,8 @@ def test_each_piece_of_a_stream_arrives_before_the_next_is_made(site: Site) -> N
         ):
             events = (line for line in stream.iter_lines() if line)
             for n in range(8):
-                pod.steps.release()
                 assert f'"piece {n}"' in next(events)
+                pod.steps.release()
             pod.steps.release(9)
             assert list(events)[-1] == "data: [DONE]"
     finally:
@@ -506,7 +530,7 @@ def test_requests_are_counted_and_timed_for_prometheus(site: Site) -> None:
         check_asked(site, 200, token=token, path="/thinking/v1/completions", feature="tests")
     eventually(lambda: _figure(gateway, f"instant_requests_total{{{labels}}}") == 3, "mtail has read three lines")
     of_tests = 'tier="thinking",feature="tests"'
-    for name in ("instant_request_seconds", "instant_first_byte_seconds"):
+    for name in ("instant_request_seconds", "instant_first_token_seconds"):
         assert _figure(gateway, f"{name}_count{{{of_tests}}}") == 3
         assert _figure(gateway, f'{name}_bucket{{{of_tests},le="+Inf"}}') == 3
         assert _figure(gateway, f"{name}_sum{{{of_tests}}}") >= 0

@@ -16,6 +16,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ import pytest
 from gateways import POD_KEY, Gateway
 from pods import Pod
 from programs import DEPLOY, ROOT, eventually, free_ports, run, shipped, started
+from replicas import replicas
 from tools import tool
 
 from lsp_server.endpoint.models import ModelFile
@@ -191,6 +193,27 @@ def test_every_panel_has_figures_and_a_killed_pod_its_alert(
         eventually(lambda: monitoring.passed_on() == {"PodUnreachable"}, "Alertmanager has it")
         stop_asking()
         draw(monitoring, folder)
+
+
+def test_the_first_token_is_measured_and_not_the_head_of_the_answer(tmp_path: Path) -> None:
+    with replicas("slow") as pods:
+        pod = pods["slow"]
+        pod.steps = threading.Semaphore(0)
+        where = f"127.0.0.1:{pod.port}"
+        with (
+            gateways.running(tmp_path, {"instant": {"slow": where}, "thinking": {"slow": where}}) as gateway,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            asked_at = time.monotonic()
+            answer = pool.submit(gateway.post, **{"X-Request-Id": "first-token"})
+            eventually(lambda: pod.asked, "the pod was asked, and has sent the head")
+            eventually(lambda: time.monotonic() - asked_at > 1, "the model has thought a second")
+            released_after_ms = (time.monotonic() - asked_at) * 1_000
+            pod.steps.release(1_000)
+            assert answer.result(60).status_code == 200
+            entry = gateway.entry("first-token")
+            assert entry["header_ms"] + 500 < entry["first_token_ms"]
+            assert released_after_ms - 500 < entry["first_token_ms"] <= entry["total_ms"]
 
 
 # What runs
