@@ -11,7 +11,6 @@ import asyncio
 import gc
 import logging
 from collections.abc import Callable, Coroutine
-from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import unquote, urlsplit
 
@@ -26,8 +25,18 @@ from lsp_server.completion.counts import Counts
 from lsp_server.completion.outcome import Outcomes
 from lsp_server.documents import Documents
 from lsp_server.endpoint.status import Status
-from lsp_server.features import code_actions, completions, doctor, explanations, folders, generated_tests, report
+from lsp_server.features import (
+    code_actions,
+    completions,
+    doctor,
+    explanations,
+    folders,
+    generated_tests,
+    report,
+    status_line,
+)
 from lsp_server.features.folders import Folders, folder_of
+from lsp_server.features.status_line import StatusLine
 from lsp_server.ledger.trail import Trail
 from lsp_server.measuring import Measuring
 from lsp_server.options import Offered, Settings
@@ -40,9 +49,6 @@ from lsp_server.workspace.workspace import Room, Workspace
 
 if TYPE_CHECKING:
     from lsp_server.session import Session
-
-STATUS = "instant/status"
-"""Notification with the fields of Status; sent once per change."""
 
 USERS_SETTINGS = "instantUserSettings"
 """The experimental capability of an editor whose settings for us no opened folder can set."""
@@ -63,7 +69,7 @@ class InstantServer(LanguageServer):
         self.settings = Settings()
         self.problems: list[Problem] = []
         self.origins: dict[str, str] = {}
-        self.status = Status("starting", "The server is starting.")
+        self.status = StatusLine(self)
         self.session: Session | None = None
         self.folders = Folders(self)
         self.syntax = Workspace(self.folders.take, self._room)
@@ -74,7 +80,6 @@ class InstantServer(LanguageServer):
         self.is_trusted: bool | None = None
         self._from_editor: dict[str, Any] = {}
         self._section: dict[str, Any] = {}
-        self._of_session = self.status
         self.trail = Trail(self._trail_changed)
         self._tasks: set[asyncio.Task[Any]] = set()
         self._is_ready = asyncio.Event()
@@ -137,12 +142,12 @@ class InstantServer(LanguageServer):
         session = Session(
             self.settings,
             syntax.near,
-            self.show_status,
+            self.status.take,
             self.counts,
             syntax.snippets,
             on_ended=self.measuring.ended,
             checkpoint=Checkpoint(
-                self.settings, self.policy, self.trail.audit, self.documents.path_of, self._republish
+                self.settings, self.policy, self.trail.audit, self.documents.path_of, self.status.again
             ),
         )
         before, self.session = self.session, session
@@ -189,28 +194,6 @@ class InstantServer(LanguageServer):
         section = answer[0] if answer else None
         return section if isinstance(section, dict) else {}
 
-    def show_status(self, status: Status) -> None:
-        """Takes over what the session says of itself."""
-        self._of_session = status
-        self._publish(status)
-
-    def _publish(self, status: Status) -> None:
-        """Tells the editor a change of state, once."""
-        said = [status.message, *map(_sentence, self.problems), self.trail.trouble]
-        state = status.state
-        if self.policy.trouble:
-            state, said = "off", [self.policy.trouble]
-        elif self.trail.lets_nothing_pass:
-            state, said = "down", [f"Nothing is sent, since the audit trail is required. {self.trail.trouble}"]
-        status = replace(status, state=state, message=" ".join(filter(None, said)), features=self.features)
-        if self.session is not None:
-            status = replace(status, tiers=self.session.available_tiers)
-        if status != self.status:
-            self.status = status
-            self.protocol.notify(STATUS, asdict(status))
-            if status.state == "down":
-                self.tell(types.MessageType.Warning, status.message)
-
     @property
     def features(self) -> tuple[str, ...]:
         """What the developer is offered: nothing that the settings switch off or the token's role lacks."""
@@ -220,12 +203,9 @@ class InstantServer(LanguageServer):
             return ()
         return tuple(one for one in get_args(Offered) if one not in self.settings.features.disabled)
 
-    def _republish(self) -> None:
-        self._publish(self._of_session)
-
     def _trail_changed(self) -> None:
         """The audit trail works again, or does not any more; where it is required the endpoints are asked anew."""
-        self._republish()
+        self.status.again()
         if self.session is not None and self.settings.audit.required and not self.trail.trouble:
             self.spawn(self.session.prepare())
 
@@ -253,10 +233,10 @@ class InstantServer(LanguageServer):
             return True
         whole_path = unquote(urlsplit(snapshot.uri).path)
         if not is_refused(snapshot.path, whole_path, self.settings.secrets.refused):
-            self._publish(self._of_session)
+            self.status.again()
             return False
         name = snapshot.path.rsplit("/", 1)[-1]
-        self._publish(Status("off", f"Nothing of {name} is sent: its name says that it holds secrets."))
+        self.status.show(Status("off", f"Nothing of {name} is sent: its name says that it holds secrets."))
         if feature is not None and self.session is not None:
             self.session.checkpoint.refused_file(feature, snapshot.uri)
         return True
@@ -315,7 +295,7 @@ async def initialized(ls: InstantServer, params: types.InitializedParams) -> Non
         ls.spawn(ls.folders.watch())
         await ls.start()
     except Exception as error:
-        ls.show_status(Status("down", f"The server could not start: {where(error)}; its log has more."))
+        ls.status.take(Status("down", f"The server could not start: {where(error)}; its log has more."))
         raise
 
 
@@ -344,17 +324,6 @@ async def shutdown(ls: InstantServer, _: None) -> None:
     await ls.syntax.aclose()
     await ls.trail.aclose()
     await ls.measuring.aclose()
-
-
-async def current_status(ls: InstantServer, *_: Any) -> dict[str, Any]:
-    """What the status item shows, with the times of the last completion."""
-    times = ls.session.completer.last_times if ls.session is not None else None
-    return {**asdict(ls.status), "times": asdict(times) if times else None, "counts": asdict(ls.counts)}
-
-
-def _sentence(problem: Problem) -> str:
-    text = str(problem)
-    return f"{text[0].upper()}{text[1:]}."
 
 
 def _taking_anything(answer: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Any]:
@@ -388,7 +357,7 @@ METHODS: tuple[tuple[str, Any, Callable[..., Any]], ...] = (
 
 COMMANDS: tuple[tuple[str, Callable[..., Coroutine[Any, Any, Any]]], ...] = (
     (completions.ACCEPTED, completions.accepted),
-    ("instant.status", current_status),
+    ("instant.status", status_line.current_status),
     (folders.SHOW_CONTEXT, folders.show_context),
     (code_actions.FIX, code_actions.fix),
     (code_actions.APPLIED, code_actions.applied),
