@@ -193,6 +193,12 @@ class Editor:
                 return status
             assert status["state"] == "starting", f"a status nobody expected: {status}"
 
+    def taken_statuses(self) -> list[dict[str, Any]]:
+        """All statuses that have come since the last one was taken."""
+        taken = self._statuses.copy()
+        self._statuses.clear()
+        return taken
+
     async def part(self, token: str) -> Any:
         """The next partial result under a token."""
         return await self._next(self._parts.setdefault(token, []))
@@ -200,6 +206,13 @@ class Editor:
     async def message(self) -> str:
         """The next message that the editor shows to its user."""
         return str((await self._next(self._messages))["message"])
+
+    async def told(self, part: str) -> None:
+        """Who made an edit, which the log tells where the edit's own annotation does, and a message elsewhere."""
+        if self.kind == "neovim":
+            assert part in await self.message()
+        else:
+            await self.logged(part)
 
     async def progress(self, kind: str) -> dict[str, Any]:
         """The next progress of that kind; reports may come before it."""
