@@ -330,7 +330,7 @@ DELTA = b'data: {"choices":[{"text":"%s"}]}'
         ([DELTA % b"a" + b"\n\n" + DELTA % b"b" + b"\n\ndata: [DONE]\n\n" + DELTA % b"late" + b"\n\n"], "ab"),
         ([DELTA % b"a" + b"\n\n" + DELTA % b"no line break at the end"], "ano line break at the end"),
         ([b"data:" + DELTA[6:] % b"a" + b"\n\n"], "a"),
-        ([DELTA % b"bad \xff byte" + b"\n\n"], "bad \ufffd byte"),
+        ([DELTA % b"bad \xff byte" + b"\n\n"], None),
         ([b'data: {"choices":[]}\n\n', b'data: {"choices":[{"text":null}]}\n\n', DELTA % b"a" + b"\n\n"], "a"),
         ([b'data: {"usage":null,"choices":[{"text":"a","finish_reason":null}]}\n\n'], "a"),
     ],

@@ -170,7 +170,7 @@ class Answer:
         text = _text_of(choice)
         self.finish_reason = choice.get("finish_reason") or self.finish_reason
         self._note_first_token(choice, text)
-        _join_calls(self.tool_calls, choice.get("delta") or {})
+        _join_calls(self.tool_calls, _fields(choice.get("delta")))
         if self._cut is None:
             return text
         shown = self._cut.feed(text) if text else ""
@@ -181,7 +181,7 @@ class Answer:
 
     def _note_first_token(self, choice: Mapping[str, Any], text: str) -> None:
         """A model that thinks aloud first is at work, so its thoughts count as the first token."""
-        delta = choice.get("delta") or {}
+        delta = _fields(choice.get("delta"))
         if self.timings.first_token_ms is None and (
             text
             or any(delta.get(key) for key in ("reasoning_content", "reasoning", "tool_calls"))
@@ -235,16 +235,26 @@ def _too_late(address: Address, deadlines: Deadlines) -> EndpointError:
 
 def _count(timings: Timings, event: Mapping[str, Any]) -> None:
     """Takes the usage of OpenAI's contract and the timings of llama.cpp, which are there from the first token on."""
-    if usage := event.get("usage"):
-        timings.prompt_tokens = usage.get("prompt_tokens", timings.prompt_tokens)
-        timings.completion_tokens = usage.get("completion_tokens", timings.completion_tokens)
-        details = usage.get("prompt_tokens_details") or {}
-        timings.cached_tokens = details.get("cached_tokens", timings.cached_tokens)
-    if own := event.get("timings"):
-        timings.cached_tokens = own.get("cache_n", timings.cached_tokens)
-        timings.prompt_tokens = own.get("prompt_n", 0) + (timings.cached_tokens or 0)
-        timings.completion_tokens = own.get("predicted_n", timings.completion_tokens)
-        timings.prompt_ms = own.get("prompt_ms", timings.prompt_ms)
+    if usage := _fields(event.get("usage")):
+        timings.prompt_tokens = _number(usage.get("prompt_tokens"), timings.prompt_tokens)
+        timings.completion_tokens = _number(usage.get("completion_tokens"), timings.completion_tokens)
+        details = _fields(usage.get("prompt_tokens_details"))
+        timings.cached_tokens = _number(details.get("cached_tokens"), timings.cached_tokens)
+    if own := _fields(event.get("timings")):
+        timings.cached_tokens = _number(own.get("cache_n"), timings.cached_tokens)
+        timings.prompt_tokens = (_number(own.get("prompt_n"), 0) or 0) + (timings.cached_tokens or 0)
+        timings.completion_tokens = _number(own.get("predicted_n"), timings.completion_tokens)
+        timings.prompt_ms = _number(own.get("prompt_ms"), timings.prompt_ms)
+
+
+def _fields(given: Any) -> Mapping[str, Any]:
+    """An object of an answer, which may be anything."""
+    return given if isinstance(given, dict) else {}
+
+
+def _number(given: Any, before: Any) -> Any:
+    """A count or time of an answer; what was known `before` where it is none."""
+    return given if isinstance(given, int | float) else before
 
 
 def _choices(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
@@ -254,21 +264,23 @@ def _choices(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 def _join_calls(calls: list[ToolCall], delta: Mapping[str, Any]) -> None:
     """Takes one event's part of the tool calls, which come in pieces by their index."""
-    for part in delta.get("tool_calls") or ():
+    parts = delta.get("tool_calls")
+    for part in map(_fields, parts if isinstance(parts, list) else ()):
         index = part.get("index", len(calls))
         if not isinstance(index, int) or not 0 <= index <= min(len(calls), MAX_TOOL_CALLS - 1):
             continue
         if index == len(calls):
             calls.append(ToolCall())
-        call, function = calls[index], part.get("function") or {}
+        call, function = calls[index], _fields(part.get("function"))
         call.id = call.id or str(part.get("id") or "")
         call.name += str(function.get("name") or "")
         call.arguments += str(function.get("arguments") or "")
 
 
 def _text_of(choice: Mapping[str, Any]) -> str:
-    delta = choice.get("delta") or choice.get("message") or {}
-    return str(choice.get("text") or delta.get("content") or "")
+    delta = _fields(choice.get("delta")) or _fields(choice.get("message"))
+    said = choice.get("text") or delta.get("content")
+    return said if isinstance(said, str) else ""
 
 
 def restoring(cut: Cut | None, values: Mapping[str, str]) -> Cut | None:

@@ -37,7 +37,7 @@ Lost = Callable[[Address, EndpointError], bool]
 """Told that an address failed; whether another place or token is there now."""
 
 _FORGET = ("no_model", "unreachable", "auth")
-_WAIT = ("unreachable", "overloaded", "limited", "auth")
+_WAIT = ("unreachable", "timeout", "overloaded", "limited", "auth")
 
 
 class Link:
