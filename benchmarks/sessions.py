@@ -66,7 +66,8 @@ class Model(ScriptedEndpoint):
         prompt = str(request.body["prompt"])
         n_shared = self._n_shared = max((_shared(prompt, other) for other in self._read), default=0)
         self._read.append(prompt)
-        self.prompts.append(prompt)
+        if request.body["max_tokens"] > 1:  # else it is only read ahead
+            self.prompts.append(prompt)
         said = self._said(self._truth(prompt))
         for stop in request.body.get("stop", ()):
             said = said.split(stop, 1)[0]
