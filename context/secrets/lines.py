@@ -22,6 +22,9 @@ AFTER_NAME: dict[State, Strength] = {"after a strong name": "strong", "after a w
 _AFTER = {strength: state for state, strength in AFTER_NAME.items()}
 
 _MIN_CHARS = 12
+_MIN_SAYING_CHARS = 7
+"""A shorter line neither has a secret nor says that one follows."""
+
 _LONG_LINE_CHARS = 400
 _MAX_BEGUN_CHARS = 512
 
@@ -43,6 +46,8 @@ def read(state: State, line: str) -> tuple[list[Span], State]:
         block = _in_key(state, line)
         if block is not None:
             return block
+    if len(line) < _MIN_SAYING_CHARS or line.isspace():
+        return [], PLAIN
     if state == START and (cut := _cut(line)):
         return cut
     spans = [*_forms(line), *_named(line)]

@@ -71,7 +71,8 @@ _BEFORE_VALUE = ("ENV", "ARG", "setenv", "SetEnv", "set", "export")
 _PARTS = ("pass", "pwd", "secret", "token", "key", "cred", "auth", "salt", "identified")
 """A line in which none of these stands names no secret."""
 
-_HEAD = re.compile(rf"(?:{'|'.join(_PARTS)})[\w.$-]{{0,80}}")
+_PART = re.compile("|".join(_PARTS))
+_HEAD = re.compile(rf"(?:{_PART.pattern})[\w.$-]{{0,80}}")
 _LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
 _NAME_CHARS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.$-")
 _MAX_NAME_CHARS = 80
@@ -180,7 +181,7 @@ class NamedValue:
 def named_values(line: str) -> Iterator[NamedValue]:
     """The values in a line whose names say that they may be secrets."""
     lowered = line.lower() if line.isascii() else line.translate(_LOWER)  # as long as the line itself
-    if not any(part in lowered for part in _PARTS):
+    if not _PART.search(lowered):
         return
     for head in _HEAD.finditer(lowered):
         start = head.start()
