@@ -56,7 +56,7 @@ async def listed(document: Document, diagnostics: list[dict[str, Any]], **contex
 async def resolved(document: Document, action: dict[str, Any], log: str = "Fix by scripted") -> dict[str, Any]:
     """The action with its edit, which the log has told of."""
     answer: dict[str, Any] = await in_time(document.editor.ask("codeAction/resolve", action))
-    await document.editor.logged(log)
+    await document.editor.told(log)
     return answer
 
 
@@ -342,6 +342,24 @@ async def test_a_document_that_changes_while_the_model_writes(editor: Editor, en
         await in_time(editor.ask("codeAction/resolve", actions[0]))
 
 
+async def test_thinking_that_is_down_is_told_with_the_fix(endpoint: ScriptedEndpoint, tmp_path: Path) -> None:
+    async with ScriptedEndpoint("vllm", model="deep") as thinking:
+        thinking.reply = Reply(status=503)
+        options = {"endpoint": {"thinking": {"url": thinking.url}}}
+        async with open_editor("vscode", tmp_path, url=endpoint.url, options=options) as editor:
+            await editor.status("ready")
+            await editor.request("workspace/executeCommand", {"command": "instant.toggleThinking", "arguments": []})
+            document = editor.open(TEXT)
+            (action,) = await listed(document, [diagnostic(document, "radios")])
+            assert action["title"] == f"Fix with thinking model: {WORD}"
+            made = await in_time(editor.ask("codeAction/resolve", action))
+            assert after(document, made["edit"]) == RIGHT
+            (annotation,) = made["edit"]["changeAnnotations"].values()
+            assert annotation["label"] == "Fix by scripted (instant tier)"
+            told = await editor.message()
+            assert "Fix by scripted (instant tier). The thinking model did not answer, so the instant one does." in told
+
+
 async def test_cancelling_stops_the_model(editor: Editor, endpoint: ScriptedEndpoint) -> None:
     document = editor.open(TEXT)
     actions = await listed(document, [diagnostic(document, "radios")])
@@ -406,13 +424,13 @@ async def test_a_client_that_cannot_resolve_gets_a_command(
         command = action["command"] if case == "no resolving" else action
         ran = {"command": command["command"], "arguments": command["arguments"]}
         await in_time(editor.ask("workspace/executeCommand", ran))
-        await editor.logged("Fix by scripted")
+        assert "Fix by scripted" in await editor.message()
         (edit,) = editor.applied
         assert after(document, edit) == RIGHT
         editor.applies = False
         with pytest.raises(ResponseError, match="did not apply"):
             await in_time(editor.ask("workspace/executeCommand", ran))
-        await editor.logged("Fix by scripted")
+        assert "Fix by scripted" in await editor.message()
 
 
 @pytest.mark.parametrize("carried", [None, {}, {"uri": 1}, {"uri": "x", "version": "y", "diagnostics": []}, [1]])

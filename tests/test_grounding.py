@@ -132,7 +132,7 @@ async def test_a_fix_is_given_what_the_function_uses(editor: Editor, endpoint: S
     asked = {"textDocument": {"uri": document.uri}, "range": range_, "context": {"diagnostics": [wrong]}}
     action = (await in_time(editor.ask("textDocument/codeAction", asked)))[0]
     resolved = await in_time(editor.ask("codeAction/resolve", action))
-    await editor.logged("Fix by")
+    await editor.told("Fix by")
     assert "_in_euros" in str(resolved["edit"])
     await check_asked(endpoint, "which `shop.py` defines", "class Basket:", "def total_in_euros(self, discount: float)")
 

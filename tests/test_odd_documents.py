@@ -156,7 +156,7 @@ async def check_fixed(document: Document, endpoint: ScriptedEndpoint, given: Odd
         assert action["disabled"]["reason"] == given.reason
         return
     edit = (await in_time(editor.ask("codeAction/resolve", action)))["edit"]
-    await editor.logged("Fix by scripted")
+    await editor.told("Fix by scripted")
     changes = edit["documentChanges"][0]["edits"] if "documentChanges" in edit else edit["changes"][document.uri]
     text = document.text
     for one in sorted(changes, key=lambda one: document.offset(one["range"]["start"]), reverse=True):
