@@ -123,12 +123,12 @@ async def test_too_many_requests_are_not_made_worse(editor: Editor) -> None:
 
 async def test_no_token_in_time(editor: Editor) -> None:
     async with ScriptedEndpoint() as endpoint:
-        endpoint.replies = [Reply(fault="hang"), Reply(fault="hang")]
+        endpoint.replies = [Reply(fault="hang")]
         editor.configure(at(endpoint.url, first_token_ms=100))
         await editor.status("ready")
         assert await editor.open("x =").ghost() is None
         await check_down(editor, "first_token_ms")
-        await endpoint.left(2)
+        await endpoint.left(1)
         await check_recovers(editor)
 
 
