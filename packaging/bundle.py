@@ -109,7 +109,7 @@ def _editors(folder: Path, vsix: Path) -> None:
 
 def _materials(folder: Path, scratch: Path) -> None:
     """CycloneDX lists of what is in the wheels and in the extension; the first is read off an installation."""
-    python = scratch / "venv" / "bin" / "python"
+    python = scratch / "venv" / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
     _run("-m", "venv", "--without-pip", scratch / "venv")
     offline = ("--no-index", "--find-links", folder / "wheels", "--no-deps", "--require-hashes", "--no-compile")
     _run("-m", "pip", "--python", python, "install", "--quiet", *offline, "-r", folder / "requirements.txt")

@@ -278,3 +278,24 @@ class _Quiet(SimpleHTTPRequestHandler):
 def _plain(name: str) -> str:
     """A package's name as it stands in file names."""
     return re.sub(r"[-_.]+", "_", name).lower()
+
+
+def test_the_guide_names_options_that_there_are() -> None:
+    guide = (ROOT / "docs" / "install.md").read_text()
+    helps = {
+        "install.sh": subprocess.run(["sh", ROOT / "packaging/install.sh", "--help"], capture_output=True, check=True),
+        "BUNDLE=": subprocess.run(
+            [sys.executable, ROOT / "packaging/bundle.py", "--help"], capture_output=True, check=True
+        ),
+        "instant-lsp report": subprocess.run(
+            [sys.executable, "-P", "-m", "lsp_server", "report", "--help"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            capture_output=True,
+            check=True,
+        ),
+    }
+    for command, shown in helps.items():
+        options = {flag for line in guide.splitlines() if command in line for flag in re.findall(r"--[a-z-]+", line)}
+        assert options
+        assert options <= set(re.findall(r"--[a-z-]+", shown.stdout.decode()))
