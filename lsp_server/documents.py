@@ -18,6 +18,9 @@ from pygls.workspace import TextDocument, Workspace
 from context.document import Snapshot
 from lsp_server.text_buffer import Change, Encoding, TextBuffer, joined
 
+MAX_CHARS = 20_000_000
+"""Of a larger document nothing is kept: it would cost seconds at its opening, and as much memory many times over."""
+
 logger = logging.getLogger(__name__)
 
 
@@ -67,6 +70,10 @@ class Documents(Workspace):
         )
         return self._snapshot(document), min(start, end), max(start, end)
 
+    def is_too_large(self, uri: str) -> bool:
+        """Whether the document is not followed, and so seems empty; raises NotOpenError."""
+        return self.get_text_document(uri).is_too_large
+
     def snapshot(self, uri: str) -> Snapshot:
         """The document as it is now, the same object until it changes; raises NotOpenError."""
         return self._snapshot(self.get_text_document(uri))
@@ -112,6 +119,8 @@ class Documents(Workspace):
     def resynchronise(self, uri: str, text: str) -> None:
         """Takes the client's own text of an open document over, which should be what it is here already."""
         document = self.get_text_document(uri)
+        if document.is_too_large and len(text) > MAX_CHARS:
+            return
         if document.source != joined(text):
             logger.warning("a document was out of step with the editor's; its text was taken anew")
             applied = document.apply(types.TextDocumentContentChangeWholeDocument(text))
@@ -167,7 +176,8 @@ class OpenDocument(TextDocument):
 
     def __init__(self, uri: str, text: str, version: int, language_id: str, encoding: Encoding) -> None:
         super().__init__(uri, None, version, language_id)
-        self.buffer = TextBuffer(text)
+        self.is_too_large = len(text) > MAX_CHARS
+        self.buffer = TextBuffer("" if self.is_too_large else text)
         self.cached: Snapshot | None = None
         self._encoding: Encoding = encoding
 
@@ -181,10 +191,17 @@ class OpenDocument(TextDocument):
         self.apply(change)
 
     def apply(self, change: types.TextDocumentContentChangeEvent) -> Change:
-        """Make one change of a didChange; one without a range replaces the whole text."""
+        """Make one change of a didChange; one without a range replaces the whole text.
+
+        A document that grows too large becomes empty, and stays so until it gets a whole text that is not.
+        """
         self.cached = None
         if not isinstance(change, types.TextDocumentContentChangePartial):
-            return self.buffer.replace_all(change.text)
+            self.is_too_large = len(change.text) > MAX_CHARS
+            return self.buffer.replace_all("" if self.is_too_large else change.text)
+        if self.is_too_large or self.buffer.n_chars + len(change.text) > MAX_CHARS:
+            self.is_too_large = True
+            return self.buffer.replace_all("")
         start, end = change.range.start, change.range.end
         return self.buffer.apply((start.line, start.character), (end.line, end.character), change.text, self._encoding)
 

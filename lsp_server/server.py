@@ -232,10 +232,13 @@ class InstantServer(LanguageServer):
         if feature is not None and feature not in self.features:
             return True
         whole_path = unquote(urlsplit(snapshot.uri).path)
+        name = snapshot.path.rsplit("/", 1)[-1]
+        if not snapshot.text and self.documents.is_too_large(snapshot.uri):
+            self.status.show(Status("off", f"Nothing of {name} is read: it is too large."))
+            return True
         if not is_refused(snapshot.path, whole_path, self.settings.secrets.refused):
             self.status.again()
             return False
-        name = snapshot.path.rsplit("/", 1)[-1]
         self.status.show(Status("off", f"Nothing of {name} is sent: its name says that it holds secrets."))
         if feature is not None and self.session is not None:
             self.session.checkpoint.refused_file(feature, snapshot.uri)
