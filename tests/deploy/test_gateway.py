@@ -144,14 +144,13 @@ def test_keys_are_rotated_without_anybody_noticing(tmp_path: Path) -> None:
     ):
         upcoming = Key("next")
         token = rs256(upcoming, claims("ada", "developer"))
-        pods["only"].steps = threading.Semaphore(0)
+        pods["only"].steps = threading.Semaphore(1)
         pods["only"].reply = Reply(("one", " two"))
         with (
             gateway.client() as client,
             client.stream("POST", "/v1/completions", json={"prompt": "x", "stream": True}) as stream,
         ):
             events = (line for line in stream.iter_lines() if line)
-            pods["only"].steps.release()
             assert '"one"' in next(events)
             _rotate(gateway, upcoming)
             assert gateway.post("/v1/models", token).status_code == 403, "known, but this is not asked by POST"
