@@ -303,8 +303,12 @@ def _edit(ls: InstantServer, wish: Wish, made: Generated, label: str) -> tuple[t
     now = found.text if found else repository.text_at(wish.folder, made.path)
     if now != made.before:
         raise ContentModifiedError("The file of tests has changed since the tests were asked for.")
-    snapshot = found or Snapshot(uri, made.path, wish.snapshot.language, 0, made.before or "")
-    edits = [types.TextEdit(ls.documents.range_of(snapshot, one.start, one.end), one.text) for one in made.edits]
+    # Neovim takes an empty file for one empty line, which would be left at the end if it were not replaced.
+    snapshot = found or Snapshot(uri, made.path, wish.snapshot.language, 0, "\n" if now is None else now)
+    edits = [
+        types.TextEdit(ls.documents.range_of(snapshot, one.start, one.end if now is not None else 1), one.text)
+        for one in made.edits
+    ]
     able = ls.client_capabilities.workspace and ls.client_capabilities.workspace.workspace_edit
     if not able or not able.document_changes:
         if made.before is None:
