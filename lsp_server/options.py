@@ -244,6 +244,7 @@ class TestsSettings(_Section):
         "Run generated tests with the project's own tool before they are offered: code that a model has written, with "
         "your rights, in a copy of the folder; never in a workspace that is not trusted.",
         scope="user",
+        tightest=False,
     )
     run_ms: int = _option(60_000, "Milliseconds such a run may take.", scope="machine", ge=1_000, le=600_000)
     trusted_folders: tuple[str, ...] = _option(
