@@ -20,9 +20,9 @@ from context.soundness import outline_of
 from lsp_server.assist.definitions import in_document
 from lsp_server.assist.explain import PREPARING, Explainer, Hovered
 from lsp_server.assist.tier import Tiers
-from lsp_server.endpoint.address import fixed
 from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.guard import open_client
+from lsp_server.endpoint.places import Places
 from lsp_server.options import ChatSettings, EndpointSettings, TierSettings
 
 CODE = "# Adds.\ndef add(a, b):\n    return a + b\n\n\ndef twice(x):\n    y = a<|>dd(x, x)\n    return y\n"
@@ -72,7 +72,7 @@ async def scripted() -> AsyncIterator[ScriptedEndpoint]:
 @pytest.fixture
 async def hoverer(scripted: ScriptedEndpoint) -> AsyncIterator[Hoverer]:
     tier = TierSettings(url=scripted.url, mode="chat", first_token_ms=20_000)
-    endpoint = Endpoint("instant", tier, fixed(tier), open_client(EndpointSettings()))
+    endpoint = Endpoint("instant", tier, Places(tier).address, open_client(EndpointSettings()))
     explainer = Explainer(Tiers(endpoint, None, ChatSettings()))
     yield Hoverer(explainer)
     explainer.close()

@@ -16,9 +16,9 @@ from lsp_server.completion import Completion, Superseded
 from lsp_server.completion.asking import Limits, Sources
 from lsp_server.completion.line import Completer
 from lsp_server.completion.prefetch import MAX_IN_VAIN
-from lsp_server.endpoint.address import fixed
 from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.guard import open_client
+from lsp_server.endpoint.places import Places
 from lsp_server.endpoint.probe import Flavour
 from lsp_server.options import EndpointSettings, TierSettings
 
@@ -80,7 +80,7 @@ async def typing(
     replies = [Reply((text,)) if isinstance(text, str) else text for text in said]
     async with ScriptedEndpoint(flavour) as scripted:
         tier = TierSettings(url=scripted.url, first_token_ms=20_000, total_ms=total_ms)
-        endpoint = Endpoint("instant", tier, fixed(tier), open_client(EndpointSettings()))
+        endpoint = Endpoint("instant", tier, Places(tier).address, open_client(EndpointSettings()))
         await endpoint.prepare()
         limits = Limits(max_lines, 256, Budget(500), is_slow=is_slow)
         completer = Completer(endpoint, Sources(lambda: limits, lambda uri, offset: None))

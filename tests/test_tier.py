@@ -17,9 +17,9 @@ from scripted_endpoint import Fault, Reply, Request, ScriptedEndpoint
 from lsp_server.assist.prompts import conversation
 from lsp_server.assist.thoughts import Thoughts
 from lsp_server.assist.tier import MAX_PROMPT_CHARS, MAX_TOOL_ROUNDS, NOT_SET, CallTool, Tier, Tiers
-from lsp_server.endpoint.address import fixed
 from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.guard import open_client
+from lsp_server.endpoint.places import Places
 from lsp_server.endpoint.purpose import Purpose
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.options import ChatSettings, EndpointSettings, TierSettings
@@ -32,7 +32,7 @@ TOOLS = ChatSettings.model_validate({"tools": [TOOL]})
 
 def endpoint_at(name: str, scripted: ScriptedEndpoint, **options: Any) -> Endpoint:
     tier = TierSettings(url=scripted.url, mode="chat", **options)
-    return Endpoint(name, tier, fixed(tier), open_client(EndpointSettings()))
+    return Endpoint(name, tier, Places(tier).address, open_client(EndpointSettings()))
 
 
 @asynccontextmanager

@@ -7,7 +7,7 @@ import them where an endpoint is first needed, not where the server starts:
     from lsp_server.endpoint.guard import open_client
 """
 
-from lsp_server.endpoint.address import Address, Resolve, fixed
+from lsp_server.endpoint.address import Address, Resolve
 from lsp_server.endpoint.status import EndpointError, ErrorKind, Status
 
-__all__ = ["Address", "EndpointError", "ErrorKind", "Resolve", "Status", "fixed"]
+__all__ = ["Address", "EndpointError", "ErrorKind", "Resolve", "Status"]

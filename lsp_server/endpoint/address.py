@@ -1,14 +1,10 @@
-"""Where a tier is served at this moment: owns Address and the fixed way to find it; opens no connection."""
+"""Where a tier is served at this moment: owns Address, not how it is found."""
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-
-from lsp_server.endpoint.status import EndpointError
-from lsp_server.options import TierSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,14 +23,3 @@ class Address:
 
 Resolve = Callable[[], Awaitable[Address]]
 """Finds the address when it is first needed and after the connection was lost; raises EndpointError."""
-
-
-def fixed(tier: TierSettings) -> Resolve:
-    """The address that the settings name."""
-
-    async def resolve() -> Address:
-        if tier.url is None:
-            raise EndpointError("unset", "No endpoint is set: set endpoint.instant.url.")
-        return Address(tier.url, tier.model, os.environ.get(tier.token_env) if tier.token_env else None)
-
-    return resolve

@@ -160,11 +160,14 @@ class Link:
             raise
 
     async def _found(self, address: Address) -> Served:
+        """What serves at the address; it is asked what it can do, unless it is where it was."""
         before = self.served
         if before is not None and (address.url, address.model) == (before[0].url, before[0].model):
-            able = before[1]  # asked before: only the token is another, or nothing is
-        else:
-            able = await self._probed(address)
+            if address.token != before[0].token:
+                self._denied.clear()
+            self.served = (address, before[1])
+            return self.served
+        able = await self._probed(address)
         if able.mode == "chat":
             await self._chat.prepare(address)
         self._denied.clear()
