@@ -28,10 +28,11 @@ from lsp_server.assist.fix import Fixer
 from lsp_server.assist.line_diff import applied
 from lsp_server.assist.reports import FixRefusedError, Related, Report
 from lsp_server.assist.tier import Tiers
-from lsp_server.endpoint.address import Resolve, fixed
+from lsp_server.endpoint.address import Resolve
 from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.embedded import EmbeddedEngine
 from lsp_server.endpoint.guard import open_client
+from lsp_server.endpoint.places import Places
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.options import ChatSettings, Settings, TierSettings
 from lsp_server.text_buffer import TextBuffer
@@ -158,7 +159,7 @@ async def main() -> None:
     settings = Settings()
     tier = TierSettings(url=arguments.url, model=arguments.model, token_env=arguments.token_env)
     tier = tier.model_copy(update={"first_token_ms": 300_000, "total_ms": 600_000})
-    resolve: Resolve = fixed(tier) if arguments.url else EmbeddedEngine(settings.embedded).address
+    resolve: Resolve = Places(tier).address if arguments.url else EmbeddedEngine(settings.embedded).address
     endpoint = Endpoint("instant", tier, resolve, open_client(settings.endpoint))
     await endpoint.prepare()
     print(endpoint.status.message)

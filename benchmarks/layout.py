@@ -27,10 +27,10 @@ from context.syntax import look
 from lsp_server.completion.layout import SHORT_SUFFIX_TOKENS
 from lsp_server.completion.postprocess import refine, release
 from lsp_server.completion.trigger import decide
-from lsp_server.endpoint.address import fixed
 from lsp_server.endpoint.client import Endpoint, Timings
 from lsp_server.endpoint.embedded import EmbeddedEngine
 from lsp_server.endpoint.guard import open_client
+from lsp_server.endpoint.places import Places
 from lsp_server.options import Settings, TierSettings
 
 PLAIN_SUFFIX_SHARE = 0.35
@@ -129,7 +129,7 @@ async def main() -> None:
     arguments = parser.parse_args()
     settings = Settings()
     tier = TierSettings(url=arguments.url, first_token_ms=300_000, total_ms=400_000)
-    resolve = fixed(tier) if arguments.url else EmbeddedEngine(settings.embedded).address
+    resolve = Places(tier).address if arguments.url else EmbeddedEngine(settings.embedded).address
     endpoint = Endpoint("instant", tier, resolve, open_client(settings.endpoint))
     await endpoint.prepare()
     print(endpoint.status.message)
