@@ -217,7 +217,7 @@ def check_written(home: Path, path: Path) -> None:
     assert (row["shown_chars"], row["accepted_chars"]) == (n_ghost, n_ghost)
     assert row["kept_chars"] == row["accepted_chars"] - len(HIDDEN)
     assert (told["sources"]["asked"], told["sources"]["memory"]) == (1, 1)
-    assert [one["cause"] for one in told["errors"]] == ["overloaded"]
+    assert [(one["feature"], one["cause"]) for one in told["errors"]] == [("explain", "overloaded")]
     assert told["latency"]["completion"]["own"]["n"] == 2
     stored = b"".join(file.read_bytes() for file in path.parent.rglob("*") if file.is_file())
     assert HIDDEN.encode() not in stored
