@@ -199,6 +199,12 @@ class Editor:
         self._statuses.clear()
         return taken
 
+    def taken_log(self) -> list[str]:
+        """All lines for the editor's log that have come since the last one was taken."""
+        taken = [str(line["message"]) for line in self._logged]
+        self._logged.clear()
+        return taken
+
     async def part(self, token: str) -> Any:
         """The next partial result under a token."""
         return await self._next(self._parts.setdefault(token, []))
