@@ -71,8 +71,9 @@ class Documents(Workspace):
         return self._snapshot(document), min(start, end), max(start, end)
 
     def is_too_large(self, uri: str) -> bool:
-        """Whether the document is not followed, and so seems empty; raises NotOpenError."""
-        return self.get_text_document(uri).is_too_large
+        """Whether an open document is not followed, and so seems empty."""
+        document = self._text_documents.get(unquote(uri))
+        return isinstance(document, OpenDocument) and document.is_too_large
 
     def snapshot(self, uri: str) -> Snapshot:
         """The document as it is now, the same object until it changes; raises NotOpenError."""
