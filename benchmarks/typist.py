@@ -125,6 +125,10 @@ class Typist:
         """Resident memory of the server and of each process below it."""
         return [_rss_mb(pid) for pid in _tree(self._process.pid)]
 
+    def pss_mb(self) -> float:
+        """Memory of the server and all below it together, where what processes share counts once."""
+        return sum(_pss_mb(pid) for pid in _tree(self._process.pid))
+
     def close(self) -> None:
         try:
             self._request("shutdown", None)
@@ -193,6 +197,12 @@ def _tree(pid: int) -> Sequence[int]:
         int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()
     ]
     return [pid, *(one for child in below for one in _tree(child))]
+
+
+def _pss_mb(pid: int) -> float:
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    (line,) = (line for line in lines if line.startswith("Pss:"))
+    return int(line.split()[1]) / 1024
 
 
 def _rss_mb(pid: int) -> float:
