@@ -205,9 +205,16 @@ class InstantServer(LanguageServer):
 
     def _trail_changed(self) -> None:
         """The audit trail works again, or does not any more; where it is required the endpoints are asked anew."""
+        if self.settings.audit.required and not self.trail.trouble:
+            self.spawn(self._resume())
+        else:
+            self.status.again()
+
+    async def _resume(self) -> None:
+        """What was held up for want of a trail is asked for now."""
+        if self.session is not None:
+            await self.session.prepare()
         self.status.again()
-        if self.session is not None and self.settings.audit.required and not self.trail.trouble:
-            self.spawn(self.session.prepare())
 
     def tell(self, kind: types.MessageType, message: str) -> None:
         """Writes a line into the editor's log of this server; nothing pops up."""
