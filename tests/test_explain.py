@@ -232,6 +232,8 @@ async def check_explained(
     assert result["title"] == title
     assert result["text"].startswith(f"### {title}\n\n[{document.uri.rpartition('/')[2]}:")
     assert result["text"].endswith(f"{said}\n\n*{by}*")
+    assert part["places"] == result["places"]
+    assert all(f"]({place})" in result["text"] for place in result["places"])
     assert result["text"].startswith(part["text"].partition("\n")[0])
     assert f"{result['model']} ({result['tier']})" == by
     return dict(result)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from context import Snapshot
 from context.defined import Defined
 from context.outline import Outline, Scope
-from lsp_server.assist.markdown import link
+from lsp_server.assist.markdown import address, link
 
 _DOCSTRING = re.compile(r"[:{]?\s*(?:'''|\"\"\"|'|\")\s*([^\n\"']+)")
 _COMMENT = re.compile(r"\s*(?:#|//+!?|--|;+|/\*+|\*)\s?(.*?)\s*(?:\*/)?\s*$")
@@ -49,7 +49,16 @@ def in_document(snapshot: Snapshot, offset: int, outline: Outline | None) -> lis
 def cited(defined: Defined) -> str:
     """The link to a definition's file and line; no more than their names where it is in no file."""
     label = f"{defined.path or defined.name}:{defined.line + 1}"
-    return link(label, f"{defined.uri}#L{defined.line + 1}") if defined.uri.startswith("file:") else f"`{label}`"
+    return link(label, _place(defined)) if defined.uri.startswith("file:") else f"`{label}`"
+
+
+def place_of(defined: Defined) -> str:
+    """A definition's file and line, as it stands in a link."""
+    return address(_place(defined))
+
+
+def _place(defined: Defined) -> str:
+    return f"{defined.uri}#L{defined.line + 1}"
 
 
 def _defined(snapshot: Snapshot, scope: Scope) -> Defined:

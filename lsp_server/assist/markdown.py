@@ -16,6 +16,7 @@ _FETCHED = re.compile(
     r"|input|meta|base|body|form|table|td|th)\b)",
     re.IGNORECASE,
 )
+_LEADING_AWAY = re.compile(r"\](?=\([^()\s]*[:&/])")
 _JOINER = "\u2060"
 """Has no width; what it parts is no Markdown any more."""
 
@@ -43,7 +44,12 @@ def harmless(text: str) -> str:
 def link(label: str, uri: str) -> str:
     """A link of our own making; `uri` is one that the editor or the graph has given."""
     safe = re.sub(r"([\\\[\]`*_<>])", r"\\\1", " ".join(label.split()))
-    return f"[{safe}]({quote(uri, safe=':/?#@!$&*+,;=%~-._')})"
+    return f"[{safe}]({address(uri)})"
+
+
+def address(uri: str) -> str:
+    """A URI as it stands in a link."""
+    return quote(uri, safe=":/?#@!$&*+,;=%~-._'")
 
 
 def whole_sentences(text: str) -> str:
@@ -59,8 +65,9 @@ def _disarmed(line: str) -> str:
     parts: list[str] = []
     at = 0
     for span in _CODE_SPAN.finditer(line):
-        # Where a span that began lines before ends here, this is no code: what would be fetched is parted.
-        parts += _plain(line[at : span.start()]), _FETCHED.sub(rf"\g<0>{_JOINER}", span[0])
+        # Where a span that began lines before ends here, this is no code: what would be fetched or opened is parted.
+        code = _FETCHED.sub(rf"\g<0>{_JOINER}", span[0])
+        parts += _plain(line[at : span.start()]), _LEADING_AWAY.sub(rf"\g<0>{_JOINER}", code)
         at = span.end()
     return _REFERENCE.sub(r"\1\\[", "".join([*parts, _plain(line[at:])]))
 

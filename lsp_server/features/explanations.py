@@ -1,7 +1,8 @@
 """Explanations on the wire: owns hovers, the command that explains and the one that toggles thinking; asks no model.
 
 `instant.explain` takes one object: `uri`, `range`, and where wanted `diagnostic`, `tier` ("thinking" for this once),
-`workDoneToken` and `partialResultToken`. Parts and result are objects whose `text` is the whole Markdown to show.
+`workDoneToken` and `partialResultToken`. Parts and result are objects whose `text` is the whole Markdown to show, and
+whose `places` are the addresses that links in it may lead to: whatever else it says, a model cannot name one.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ from context.defined import Defined
 from context.outline import Outline
 from context.soundness import outline_of
 from lsp_server.assist import prompts, subject
-from lsp_server.assist.definitions import cited, in_document, word_at
+from lsp_server.assist.definitions import cited, in_document, place_of, word_at
+from lsp_server.assist.markdown import harmless
 from lsp_server.documents import NotOpenError
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.features import progress
@@ -91,7 +93,7 @@ async def used(ls: InstantServer, snapshot: Snapshot, start: int, end: int) -> S
     return await ls.syntax.used(snapshot, start, end, USED_S)
 
 
-async def explain(ls: InstantServer, *arguments: Any) -> dict[str, str]:
+async def explain(ls: InstantServer, *arguments: Any) -> dict[str, Any]:
     """Explains a selection, a function or a diagnostic, streamed to who gave a token for it."""
     asked = _asked(ls, *arguments)
     try:
@@ -205,21 +207,22 @@ async def _subject(ls: InstantServer, session: Session, asked: _Asked, place: su
 
 async def _explained(
     ls: InstantServer, session: Session, snapshot: Snapshot, asked: _Asked, about: Subject
-) -> dict[str, str]:
+) -> dict[str, Any]:
     """The whole result; an endpoint that fails is told in its text."""
     line = ls.documents.position_of(snapshot, about.start).line
     here = Defined("unsaved file", "", snapshot.uri, snapshot.path, line)
-    head = f"### {about.title}\n\n{cited(here)}"
+    head = f"### {harmless(about.title)}\n\n{cited(here)}"
     if about.definitions:
         head += f"\n\nRead together with {', '.join(dict.fromkeys(map(cited, about.definitions)))}."
     tier = asked.tier or session.tiers.wanted
+    result: dict[str, Any] = {"title": about.title, "places": [place_of(one) for one in (here, *about.definitions)]}
     parts = _Parts(ls, asked.part_token)
     async with progress.shown(ls, f"Explaining {about.title.replace('`', '')}", asked.work_token) as say:
         say(f"waiting for the {tier} model")
 
         def on_text(text: str) -> None:
             say("the model writes")
-            parts.send(f"{head}\n\n{text}")
+            parts.send({"text": f"{head}\n\n{text}", "places": result["places"]})
 
         try:
             with ls.measuring.answering("explain", snapshot.language) as answer:
@@ -227,16 +230,12 @@ async def _explained(
                 answer.tier, answer.model = explanation.tier, explanation.model
                 answer.shown_chars = len(explanation.text)
         except EndpointError as error:
-            return {"title": about.title, "text": f"{head}\n\n*{error}*"}
-    return {
-        "title": about.title,
-        "text": f"{head}\n\n{explanation.markdown}",
-        "tier": explanation.tier,
-        "model": explanation.model,
-    }
+            return {**result, "text": f"{head}\n\n*{error}*"}
+    text = f"{head}\n\n{explanation.markdown}"
+    return {**result, "text": text, "tier": explanation.tier, "model": explanation.model}
 
 
-async def _shown(ls: InstantServer, asked: _Asked, result: dict[str, str]) -> dict[str, str]:
+async def _shown(ls: InstantServer, asked: _Asked, result: dict[str, Any]) -> dict[str, Any]:
     """The result; an editor that has no view of its own for it shows it as a message."""
     if asked.part_token is None:
         ls.window_show_message(types.ShowMessageParams(types.MessageType.Info, result["text"]))
@@ -269,9 +268,9 @@ class _Parts:
         self._ls, self._token = ls, token
         self._next_s = 0.0
 
-    def send(self, text: str) -> None:
-        """Sends the text, if the last one was not sent just now."""
+    def send(self, part: dict[str, Any]) -> None:
+        """Sends what it has grown to, if the last of it was not sent just now."""
         now_s = asyncio.get_running_loop().time()
         if self._token is not None and now_s >= self._next_s:
             self._next_s = now_s + PART_S
-            progress.partly(self._ls, self._token, {"text": text})
+            progress.partly(self._ls, self._token, part)

@@ -18,6 +18,7 @@ interface Asked {
 
 interface Explained {
   text: string;
+  places?: string[];
 }
 
 export class Explanations implements Disposable {
@@ -46,7 +47,7 @@ export class Explanations implements Disposable {
         stopped,
         cancelled.onCancellationRequested(() => stopped.cancel()),
         this.view.onDidClose(() => stopped.cancel()),
-        client.onProgress(new ProgressType<Explained>(), partialResultToken, ({ text }) => this.show(n, text)),
+        client.onProgress(new ProgressType<Explained>(), partialResultToken, (part) => this.show(n, part)),
         client.onProgress(WorkDoneProgress.type, workDoneToken, (value) => {
           if (value.kind !== "end" && value.message !== undefined) {
             progress.report({ message: value.message });
@@ -56,10 +57,10 @@ export class Explanations implements Disposable {
       const params = { command: EXPLAIN, arguments: [{ ...asked, workDoneToken, partialResultToken }] };
       try {
         const result = (await client.sendRequest(ExecuteCommandRequest.type, params, stopped.token)) as Explained;
-        this.show(n, result.text);
+        this.show(n, result);
       } catch (error) {
         if (!stopped.token.isCancellationRequested) {
-          this.show(n, error instanceof Error ? error.message : String(error));
+          this.show(n, { text: error instanceof Error ? error.message : String(error) });
         }
       } finally {
         heard.forEach((one) => one.dispose());
@@ -67,9 +68,9 @@ export class Explanations implements Disposable {
     });
   }
 
-  private show(n: number, text: string): void {
+  private show(n: number, { text, places }: Explained): void {
     if (n === this.nAsked) {
-      void this.view.show(text);
+      void this.view.show(text, places);
     }
   }
 }

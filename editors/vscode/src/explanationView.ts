@@ -3,7 +3,7 @@
 import { randomBytes } from "node:crypto";
 import { commands, type Disposable, EventEmitter, Range, Uri, ViewColumn, type WebviewPanel, window } from "vscode";
 
-/** Links to files are the server's own; of what the model says it leaves none. VS Code's Markdown refuses them as well. */
+/** A link to a file, which VS Code's Markdown refuses to be one. */
 const PLACE = /\]\((file:\/\/[^()\s]+)#L(\d+)\)/g;
 
 interface Place {
@@ -46,11 +46,14 @@ export class ExplanationView implements Disposable {
     void this.show("");
   }
 
-  /** Shows all of this Markdown; of several that are rendered at the same time the last one stays. */
-  async show(markdown: string): Promise<void> {
+  /** Shows all of this Markdown, whose links lead to `addresses` alone; of several at the same time the last one stays. */
+  async show(markdown: string, addresses: readonly string[] = []): Promise<void> {
     const n = ++this.nShown;
     const places: Place[] = [];
-    const text = markdown.replace(PLACE, (_, uri: string, line: string) => {
+    const text = markdown.replace(PLACE, (link: string, uri: string, line: string) => {
+      if (!addresses.includes(`${uri}#L${line}`)) {
+        return link;
+      }
       places.push({ uri: Uri.parse(uri, true), line: Number(line) - 1 });
       return `](#place-${places.length - 1})`;
     });

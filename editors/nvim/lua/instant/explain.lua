@@ -12,6 +12,7 @@ local n_asked = 0
 ---@class instant.ExplainView
 ---@field buf integer
 ---@field win integer
+---@field places string[] the addresses that links may lead to
 ---@field request_id? integer while it is being answered
 
 --- Explains lines, or what the cursor stands in.
@@ -44,7 +45,7 @@ function M.ask(client, argument)
   local _, request_id = client:request('workspace/executeCommand', params, function(err, result)
     views[token], views[part_token] = nil, nil
     view.request_id = nil
-    M._show(view, err and ('*%s*'):format(err.message) or result.text)
+    M._show(view, err and { text = ('*%s*'):format(err.message) } or result)
     M._title(view, 'Explanation')
   end)
   view.request_id = request_id
@@ -69,7 +70,7 @@ function M.receive(params)
     return false
   end
   if value.text then
-    M._show(view, value.text)
+    M._show(view, value)
     return true
   end
   if value.message then
@@ -97,24 +98,27 @@ function M._open()
   vim.bo[buf].filetype = 'markdown'
   vim.bo[buf].modifiable = false
   vim.wo[win].wrap, vim.wo[win].linebreak, vim.wo[win].conceallevel = true, true, 2
+  local view = { buf = buf, win = win, places = {} } ---@type instant.ExplainView
   vim.keymap.set('n', '<CR>', function()
-    M._follow(from)
+    M._follow(view, from)
   end, { buffer = buf, desc = 'instant-lsp: open the file that is named in this line' })
   for _, key in ipairs({ 'q', '<Esc>' }) do
     vim.keymap.set('n', key, '<Cmd>close<CR>', { buffer = buf, nowait = true, desc = 'instant-lsp: close' })
   end
-  return { buf = buf, win = win }
+  return view
 end
 
---- Opens the place that the line links to, or the first one from the cursor on. Links are the server's own: of what a
---- model says it leaves none.
+--- Opens the place that the line links to from the cursor on, or its first one; none that the server has not named.
+---@param view instant.ExplainView
 ---@param win integer the window to open it in
-function M._follow(win)
+function M._follow(view, win)
   local line, column = api.nvim_get_current_line(), api.nvim_win_get_cursor(0)[2]
   local first, after
   for uri, number, at in line:gmatch('%]%((file://[^%s()]+)#L(%d+)%)()') do
-    first = first or { uri, number }
-    after = after or (at > column and { uri, number })
+    if vim.tbl_contains(view.places, ('%s#L%s'):format(uri, number)) then
+      first = first or { uri, number }
+      after = after or (at > column and { uri, number })
+    end
   end
   local place = after or first
   if not place or not api.nvim_win_is_valid(win) then
@@ -126,13 +130,14 @@ function M._follow(win)
 end
 
 ---@param view instant.ExplainView
----@param text string
-function M._show(view, text)
+---@param part { text: string, places?: string[] }
+function M._show(view, part)
   if not api.nvim_win_is_valid(view.win) then
     return
   end
   vim.bo[view.buf].modifiable = true
-  api.nvim_buf_set_lines(view.buf, 0, -1, false, vim.split(text, '\n', { plain = true }))
+  api.nvim_buf_set_lines(view.buf, 0, -1, false, vim.split(part.text, '\n', { plain = true }))
+  view.places = part.places or {}
   vim.bo[view.buf].modifiable = false
   local n_rows = api.nvim_win_text_height(view.win, {}).all
   local n_most = math.max(3, math.floor(vim.o.lines * MAX_SHARE))
