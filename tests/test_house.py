@@ -190,7 +190,7 @@ def test_the_start_brings_nothing_that_can_wait() -> None:
     code = "import sys, lsp_server.server, lsp_server.transport; print(*sys.modules)"
     ran = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     loaded = {name.split(".")[0] for name in ran.stdout.split()}
-    late = {"httpx2", "httpcore2", "openai", "rich", "xllamacpp", "pathspec", "filelock", "sqlite3"}
+    late = {"httpx2", "httpcore2", "openai", "rich", "xllamacpp", "pathspec", "filelock", "sqlite3", "jinja2"}
     assert loaded & late == set()
     assert {name for name in loaded if name.startswith("tree_sitter_")} == set()
 
