@@ -123,7 +123,7 @@ ROWS: list[tuple[str, list[Any]]] = [
                 "Refused and failed",
                 "reqps",
                 ("instant:refused:rate5m", "{{status}}"),
-                ('sum by (status) (rate(instant_requests_total{status=~"5.."}[5m])) or vector(0)', "{{status}} failed"),
+                ('sum(rate(instant_requests_total{status=~"5.."}[5m])) or vector(0)', "failed"),
             ),
         ],
     ),
@@ -135,7 +135,10 @@ ROWS: list[tuple[str, list[Any]]] = [
                 "short",
                 ("instant:pod:running", "{{instance}} at work"),
                 ("instant:pod:waiting", "{{instance}} waiting"),
-                ('haproxy_backend_current_queue{proxy=~"instant|thinking"}', "{{proxy}} waiting at the gateway"),
+                (
+                    'sum by (proxy) ({__name__=~"haproxy_(server|backend)_current_queue",proxy=~"instant|thinking"})',
+                    "{{proxy}} waiting at the gateway",
+                ),
                 width=6,
             ),
             _graph(

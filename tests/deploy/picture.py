@@ -38,7 +38,7 @@ def main(source: str, n_minutes: float, target: str) -> None:
         if panel["type"] == "row":
             figure.text(0.008, bottom + height * 0.3, panel["title"], fontsize=12, fontweight="bold")
             continue
-        axes = figure.add_axes((left + 0.016, bottom + 0.016, width - 0.024, height - 0.036))
+        axes = figure.add_axes((left + 0.03, bottom + 0.016, width - 0.038, height - 0.036))
         axes.set_title(panel["title"], loc="left")
         (_figure if panel["type"] == "stat" else _graph)(axes, panel, source, n_minutes)
     figure.savefig(target, dpi=80)
@@ -61,6 +61,7 @@ def _graph(axes: Any, panel: dict[str, Any], source: str, n_minutes: float) -> N
     for query in panel["targets"]:
         for each in ask(source, query["expr"], n_minutes):
             legend = query["legendFormat"]
+            each["metric"].setdefault("status", "none")
             for name, value in each["metric"].items():
                 legend = legend.replace("{{" + name + "}}", value)
             if is_bars:  # a run of some minutes has one bar
@@ -95,7 +96,11 @@ def _said(value: float, unit: str) -> str:
         return f"{value * 100:.3g} %"
     if unit == "s" and value < 1:
         return f"{value * 1000:.3g} ms"
-    return f"{value:.3g}" + {"s": " s", "reqps": "/s", "h": " h"}.get(unit, "")
+    return (
+        f"{value:,.0f}"
+        if unit == "short" and value >= 10
+        else f"{value:.3g}" + {"s": " s", "reqps": "/s", "h": " h"}.get(unit, "")
+    )
 
 
 if __name__ == "__main__":
