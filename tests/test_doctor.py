@@ -271,7 +271,11 @@ def test_a_sentence_says_what_is_so_and_what_to_do(message: str, expected: tuple
 
 
 def test_the_page_names_each_area_once() -> None:
-    findings = [Finding("a", "one", "ok", "Good."), Finding("a", "two", "failed", "Bad.", "Mend it.")]
+    findings = [
+        Finding("a", "one", "ok", "Good."),
+        Finding("b", "one", "ok", "Good."),
+        Finding("a", "two", "failed", "Bad.", "Mend it."),
+    ]
     text = page.markdown(findings)
     assert text.count("## a") == 1
     assert "- ✗ **two**: Bad. *Mend it.*" in text

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import groupby
 from typing import Any
 
 from rich.table import Table
@@ -20,23 +19,22 @@ _STYLES: dict[State, str] = {"ok": "green", "warning": "yellow", "failed": "bold
 def table(findings: Sequence[Finding]) -> Table:
     """For who reads it in a terminal; what a row says is shown as it is, whatever characters it has."""
     shown = Table("", "area", "check", "found, and what to do", box=None, header_style="bold", pad_edge=False)
-    area = ""
-    for one in findings:
-        mark = Text(_MARKS[one.state], style=_STYLES[one.state])
-        found = Text(one.found, overflow="fold")
-        if one.todo:
-            found.append(f"\n{one.todo}", style=_STYLES[one.state])
-        shown.add_row(mark, Text(one.area if one.area != area else ""), Text(one.check), found)
-        area = one.area
+    for area, of_area in _by_area(findings).items():
+        for one in of_area:
+            mark = Text(_MARKS[one.state], style=_STYLES[one.state])
+            found = Text(one.found, overflow="fold")
+            if one.todo:
+                found.append(f"\n{one.todo}", style=_STYLES[one.state])
+            shown.add_row(mark, Text(area if one is of_area[0] else ""), Text(one.check), found)
     return shown
 
 
 def markdown(findings: Sequence[Finding]) -> str:
     """For editors, which show it as a document."""
     parts = [f"# Instant: Doctor\n\n{summary(findings)} Server {__version__}.\n"]
-    for area, found in groupby(findings, key=lambda one: one.area):
+    for area, of_area in _by_area(findings).items():
         parts.append(f"\n## {area}\n\n")
-        parts += [_line(one) for one in found]
+        parts += [_line(one) for one in of_area]
     return "".join(parts)
 
 
@@ -59,6 +57,14 @@ def summary(findings: Sequence[Finding]) -> str:
     checks = "check has" if n_failed == 1 else "checks have"
     warnings = "warning" if n_warnings == 1 else "warnings"
     return f"{n_failed} {checks} failed, with {n_warnings} {warnings}." if n_failed else f"{n_warnings} {warnings}."
+
+
+def _by_area(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
+    """The findings of each area together, in the order in which they were found."""
+    grouped: dict[str, list[Finding]] = {}
+    for one in findings:
+        grouped.setdefault(one.area, []).append(one)
+    return grouped
 
 
 def _line(one: Finding) -> str:
