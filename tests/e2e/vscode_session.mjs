@@ -75,9 +75,12 @@ async function openWorkbench(browser) {
   const page = browser.pages()[0] ?? (await browser.newPage());
   await untilListening();
   step("code-server listens");
-  await page.goto(`http://127.0.0.1:${task.port}/?folder=${task.workspace}`, { waitUntil: "domcontentloaded" });
+  await page.goto(`http://127.0.0.1:${task.port}/?folder=${task.workspace}`, {
+    waitUntil: "domcontentloaded",
+    timeout: task.ready_ms,
+  });
   const row = page.locator(".explorer-folders-view .monaco-list-row", { hasText: task.file }).first();
-  await row.dblclick({ timeout: 60_000 });
+  await row.dblclick({ timeout: task.ready_ms });
   await page.locator(".editor-instance .view-lines").first().waitFor();
   step("file open");
   return page;
