@@ -392,3 +392,14 @@ async def test_a_repository_is_told_what_it_may_not_and_held_to_what_it_refuses(
         editor.notify("workspace/didChangeWatchedFiles", {"changes": [changed]})
         assert "a repository may only" not in (await editor.status("ready"))["message"]
         assert await editor.open("y =", name="other.py").ghost() is None
+
+
+def test_the_example_in_the_documentation_is_a_policy(place: Path, tmp_path: Path) -> None:
+    text = (Path(__file__).parents[1] / "docs" / "policy.md").read_text(encoding="utf-8")
+    example, of_repository = (part.partition("```")[0] for part in text.split("```toml\n")[1:])
+    policy = check_policy(place, example)
+    settings = check_loaded(policy, folders=in_repository(tmp_path, of_repository))
+    assert settings.audit.required
+    assert set(settings.features.disabled) == {"tests"}
+    assert set(settings.secrets.refused) == {"payments/**", "*.dmp", "contracts/**"}
+    assert policy.grant({"realm_access": {"roles": ["contractor"]}}).features == {"completion"}

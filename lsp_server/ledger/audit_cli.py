@@ -20,6 +20,7 @@ from lsp_server.ledger import verify
 from lsp_server.ledger.audit import default_folder
 from lsp_server.ledger.chain import Head
 from lsp_server.ledger.entries import Ended, Feature, Judged, Refused, Sent
+from lsp_server.settings import load
 
 COLUMNS = ("time", "user", *dict.fromkeys(
     field.name for kind in (Sent, Ended, Judged, Refused) for field in fields(kind)
@@ -57,10 +58,18 @@ def _command(
     help_text: str,
 ) -> argparse.ArgumentParser:
     parser = commands.add_parser(name, help=help_text)
-    parser.add_argument("--folder", type=Path, default=default_folder(), help="where the trail lies")
+    parser.add_argument("--folder", type=Path, help="where the trail lies, unless where the settings say")
     parser.add_argument("--json", action="store_true", help="as JSON lines, for programs")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=lambda arguments: run(_located(arguments)))
     return parser
+
+
+def _located(arguments: argparse.Namespace) -> argparse.Namespace:
+    """The arguments with the folder that the settings name, policy included, where none was given."""
+    if arguments.folder is None:
+        named = load()[0].audit.folder
+        arguments.folder = Path(named).expanduser() if named else default_folder()
+    return arguments
 
 
 def _verify(arguments: argparse.Namespace) -> int:
