@@ -32,6 +32,7 @@ MAX_BYTES = 300_000_000
 
 MAX_OUTPUT_CHARS = 4_000
 _MAX_READ_BYTES = 256_000
+_LOOK_S = 0.05
 _INSTALLED = frozenset({"node_modules", ".venv", "venv", "vendor", ".bundle", "site-packages"})
 _KEPT_VARIABLES = re.compile(
     r"PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|TMP|TEMP|SYSTEMROOT|COMSPEC|PATHEXT|USERPROFILE|APPDATA"
@@ -98,7 +99,10 @@ async def _ran(command: Sequence[str], cwd: Path, place: Path, deadline_s: float
     )
     reading = asyncio.create_task(_read(process))
     try:
-        await asyncio.wait_for(process.wait(), deadline_s)
+        async with asyncio.timeout(deadline_s):
+            # `wait` returns only when nobody holds the pipe any more, and what was left running may hold it for ever.
+            while process.returncode is None:  # noqa: ASYNC110
+                await asyncio.sleep(_LOOK_S)
     except TimeoutError:
         return Trial("not run", reason=f"The tests did not end within {deadline_s:g} s.")
     finally:
