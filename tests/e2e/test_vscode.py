@@ -68,7 +68,7 @@ def test_the_function_is_explained_in_a_view_with_progress_that_can_be_cancelled
 
 
 def test_the_status_bar_item_opens_a_menu(seen: Seen) -> None:
-    assert seen.menu == ["Turn Thinking On", "Restart Server", "Show Log", "Open Settings"]
+    assert seen.menu == ["Turn Thinking On", "Show Report", "Doctor", "Restart Server", "Show Log", "Open Settings"]
 
 
 def test_a_server_that_crashed_is_started_again(seen: Seen) -> None:
