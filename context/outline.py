@@ -16,6 +16,7 @@ import tree_sitter
 
 from context.document import Edit
 from context.languages import Language, ScopeKind
+from context.parsable import is_parsable
 
 _CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
 _MAX_DECLARATOR_DEPTH = 6
@@ -114,6 +115,9 @@ class IncrementalTree:
     def outline(self, deadline_ms: float = 2_000.0) -> Outline | None:
         """The outline of the text as it is now, or None if it cannot be parsed by the deadline."""
         text = self._text
+        if not is_parsable(self._language.name, text):
+            self._tree = None
+            return None
         stop_at = time.perf_counter() + deadline_ms / 1000
 
         def read(byte: int, _point: tree_sitter.Point) -> bytes:

@@ -10,6 +10,7 @@ import tree_sitter
 
 from context.languages import Language, find
 from context.outline import IncrementalTree, Outline
+from context.parsable import is_parsable
 
 MAX_PARSED_CHARS = 150_000
 """A longer text would hold the interpreter for more than some 40 ms; of it nothing is said."""
@@ -41,6 +42,8 @@ def comments_of(text: str, language_id: str) -> Counter[str]:
 
 def _comments(source: bytes, language: Language) -> Iterator[tree_sitter.Node]:
     """Every comment's node; the stack is no Python recursion."""
+    if not is_parsable(language.name, source):
+        return
     pending = [tree_sitter.Parser(language.grammar(fragment=True)).parse(source).root_node]
     while pending:
         node = pending.pop()

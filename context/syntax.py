@@ -20,6 +20,7 @@ from context.blocks import EmptyBody
 from context.document import Snapshot
 from context.excerpt import Excerpt
 from context.languages import Language, find
+from context.parsable import is_parsable
 
 _MAX_STEPS = 150
 """Of about 0.06 ms on code; 200 of 1,000 half-typed places need 15 or fewer, the slowest of 7,000 needed 276."""
@@ -157,6 +158,8 @@ def _parse(language: Language, source: bytes, *, fragment: bool) -> tree_sitter.
     The parser reports its steps only when the source is a callback. It is a new one each time (1 us): after a stop,
     one that is used again would go on with the old text.
     """
+    if not is_parsable(language.name, source):
+        return None
     n_steps = 0
     parser = tree_sitter.Parser(language.grammar(fragment=fragment))
 

@@ -8,6 +8,7 @@ import time
 import tree_sitter
 
 from context.languages import Language
+from context.parsable import is_parsable
 
 # Macros that say how a name is exported or called: grammars take them for a type or for the name.
 _CLASS_MACRO = re.compile(rb"\b((?:class|struct)\s+)([A-Z][A-Z0-9_]+)(?=\s+\w+\s*(?:final\s*)?[:{])")
@@ -21,6 +22,8 @@ def parse(language: Language, source: bytes, stop_at: float) -> tree_sitter.Tree
 
     The parser is a new one each time (1 us): after a stop, one that is used again would go on with the old text.
     """
+    if not is_parsable(language.name, source):
+        return None
     parser = tree_sitter.Parser(language.grammar())
     if language.name in ("c", "cpp"):
         for macro in (_CLASS_MACRO, _CALL_MACRO):
