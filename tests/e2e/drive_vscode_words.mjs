@@ -16,6 +16,7 @@ run(async (page) => {
   await think(page);
   await follow(page);
   await fix(page);
+  await generate(page);
   await examine(page);
 });
 
@@ -94,6 +95,20 @@ async function fix(page) {
   await page.keyboard.press("Control+S");
   await page.locator(".tab.active:not(.dirty)").waitFor();
   await picture(page, "fixed");
+}
+
+/** Has tests generated for the definition that was followed to, and saves the file that is shown then. */
+async function generate(page) {
+  const [name] = task.link.split(":");
+  await page.locator(".tab", { hasText: name }).first().click();
+  await page.locator(".editor-instance .view-lines").first().click();
+  await goTo(page, task.tests_at);
+  await command(page, "Instant: Generate Tests");
+  await page.locator(".tab.active", { hasText: task.tests_in }).first().waitFor({ timeout: task.ready_ms });
+  await picture(page, "tests");
+  await page.keyboard.press("Control+S");
+  await page.locator(".tab.active:not(.dirty)").waitFor();
+  step("tests were generated");
 }
 
 /** Has the doctor look, and reads the first lines of its page. */

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -24,13 +25,22 @@ export function pay(prices: number[]): number {
   return totalPrice(pricez);
 }
 """
+TESTS = """\
+import assert from "node:assert";
+import test from "node:test";
+import { totalPrice } from "../shop.ts";
+
+test("prices are added up 合計 🎉", () => {
+  assert.equal(totalPrice([1, 2]), 3);
+});
+"""
 FIXED = PAY.replace("pricez", "prices")
 RIGHT = FIXED.partition("\n\n")[2]
 SPITE = "Deep words. ![x](http://127.0.0.1:9/leak.png) [run](command:workbench.action.closeWindow) <img src=x>"
 
 
 def check_session(folder: Path) -> Heard:
-    """Hovers over the call, has the function explained by the thinking model, and the error fixed."""
+    """Hovers over the call, has the function explained by the thinking model, the error fixed, and tests made."""
     home = folder / "home"
     home.mkdir()
     path = f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin"
@@ -46,6 +56,7 @@ def check_session(folder: Path) -> Heard:
                 "answers": {
                     "Write the whole code above again": f"```typescript\n{RIGHT}```\n",
                     "Explain `totalPrice`": "It adds up the prices.",
+                    "Write tests for the function `totalPrice`": f"```typescript\n{TESTS}```\n",
                 },
             },
             # As a large model that starts slowly, so that the progress can be seen.
@@ -55,7 +66,14 @@ def check_session(folder: Path) -> Heard:
                 "first_token_ms": 3_000,
             },
         },
-        places={"hover_at": "5:12", "explain_at": "5:3", "fix_at": "5:23", "link": "shop.ts:2"},
+        places={
+            "hover_at": "5:12",
+            "explain_at": "5:3",
+            "fix_at": "5:23",
+            "link": "shop.ts:2",
+            "tests_at": "3:3",
+            "tests_in": "shop.test.ts",
+        },
         environ={"PATH": path, "HOME": str(home), "LANG": "C.UTF-8"},
     )
 
@@ -102,6 +120,14 @@ def test_a_link_opens_the_file_at_its_line(heard: Heard) -> None:
 def test_what_the_checker_marked_is_fixed_and_the_mark_is_gone(heard: Heard) -> None:
     assert any(title.startswith("Fix with instant model: Cannot find name 'pricez'") for title in heard.offered)
     assert heard.saved == FIXED
+
+
+def test_generated_tests_are_in_a_file_that_the_real_tool_runs(heard: Heard) -> None:
+    file = heard.folder / "test" / "shop.test.ts"
+    assert file.read_text(encoding="utf-8") == TESTS
+    command = [install().node, "--test", "--test-reporter=tap", file]
+    ran = subprocess.run(command, cwd=heard.folder, capture_output=True, text=True, check=False)
+    assert "ok 1 - prices are added up" in ran.stdout
 
 
 def test_the_doctor_shows_a_page(heard: Heard) -> None:

@@ -80,7 +80,10 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What a user would have seen who asked for words; `page` is what the view of the explanation consists of."""
+    """What a user would have seen who asked for words; `page` is what the view of the explanation consists of.
+
+    `folder` is the one that was opened, as the session has left it.
+    """
 
     hovers: Sequence[str]
     thinking: str
@@ -92,6 +95,7 @@ class Heard:
     doctor: str
     notifications: Sequence[str]
     saved: str
+    folder: Path
 
 
 def install() -> Tools:
@@ -157,8 +161,8 @@ def run_asking_session(
 ) -> Heard:
     """One session in a folder with `texts`: the first is opened, and VS Code's own TypeScript marks an error in it.
 
-    `scripts` are those of the endpoints of both tiers; `places` say where to hover, what to explain and to fix
-    ("line:column"), and which link to follow.
+    `scripts` are those of the endpoints of both tiers; `places` say where to hover, what to explain, to fix and to test
+    ("line:column"), which link to follow, and in which file the tests will be.
     """
     file = folder / "workspace" / next(iter(texts))
     _write(file.parent, texts)
@@ -170,7 +174,7 @@ def run_asking_session(
         settings[f"instant.endpoint.{tier}.url"] = f"http://127.0.0.1:{port}/v1"
     task = {**_task(tools, vsix, folder, file, machine_settings=settings), "processes": processes, **places}
     seen = _drive(tools, ASKING, folder, task, environ)
-    return Heard(**seen, saved=file.read_text(encoding="utf-8"))
+    return Heard(**seen, saved=file.read_text(encoding="utf-8"), folder=file.parent)
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> None:
