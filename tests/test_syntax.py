@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 import textwrap
 from typing import Any
 
@@ -14,6 +16,7 @@ from marks import at_cursor
 from context.document import Edit, Snapshot
 from context.languages import LANGUAGES, find
 from context.outline import IncrementalTree, Outline, Span
+from context.parsable import is_parsable
 from context.syntax import Place, first_that_fits, look
 
 GENEROUS_MS = 5_000.0
@@ -499,3 +502,17 @@ def test_shifted_places_keep_to_their_characters(data: st.DataObject) -> None:
             assert after[new.start : new.end] == text[old.start : old.end]
         if old.start < start and end < old.end:
             assert after[new.start : new.end] == text[old.start : start] + edit.text + text[end : old.end]
+
+
+@pytest.mark.parametrize("text", ["- " * 5_000, "? " * 5_000, "".join(" " * n + "a:\n" for n in range(400))])
+def test_a_text_that_would_crash_its_grammar_is_not_parsed(text: str) -> None:
+    """By a process of its own, since the crash would be this one's."""
+    code = "import sys; from context.soundness import outline_of; print(outline_of(sys.stdin.read(), 'yaml'))"
+    ran = subprocess.run([sys.executable, "-c", code], input=text, capture_output=True, text=True, check=True)
+    assert ran.stdout == "None\n"
+
+
+def test_deep_but_ordinary_text_is_parsed() -> None:
+    text = "".join("  " * n + "a:\n" for n in range(90)) + f"x: {'y' * 5_000}\n- " * 3
+    assert is_parsable("yaml", text.encode())
+    assert is_parsable("python", b"- " * 5_000)
