@@ -33,7 +33,7 @@ def run(*command: str | Path, text: str | None = None, env: dict[str, str] | Non
     ran = subprocess.run(
         [program(str(command[0])), *map(str, command[1:])],
         input=text,
-        env=env,
+        env=_with_path(env),
         capture_output=True,
         text=True,
         timeout=timeout_s,
@@ -49,7 +49,7 @@ def started(*command: str | Path, log: Path, env: dict[str, str] | None = None) 
     guarded = [program("setpriv"), "--pdeathsig", "KILL", program(str(command[0])), *map(str, command[1:])]
     with log.open("ab") as output:
         process = subprocess.Popen(
-            guarded, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env, start_new_session=True
+            guarded, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=_with_path(env), start_new_session=True
         )
     try:
         yield process
@@ -60,6 +60,11 @@ def started(*command: str | Path, log: Path, env: dict[str, str] | None = None) 
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait(10)
+
+
+def _with_path(env: dict[str, str] | None) -> dict[str, str]:
+    """Programs start others, and administrators' programs are not on everybody's path."""
+    return {**(os.environ if env is None else env), "PATH": _PATH}
 
 
 def eventually(question: Callable[[], _Answer], what: str, *, timeout_s: float = 60) -> _Answer:

@@ -48,7 +48,7 @@ class Systemd:
         (self.units / name).write_bytes((DEPLOY / "pod" / name).read_bytes())
         if drop_in:
             folder = self.units / f"{name}.d"
-            folder.mkdir()
+            folder.mkdir(exist_ok=True)
             (folder / "site.conf").write_text(drop_in, encoding="utf-8")
         self.ctl("daemon-reload")
 

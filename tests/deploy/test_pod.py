@@ -135,6 +135,7 @@ def test_a_pod_that_hangs_is_started_again(pod: Pod) -> None:
 
 def test_the_timers_stop_and_start_it(pod: Pod) -> None:
     """The shipped timers and units, but that the clock says so every two seconds."""
+    _install(pod, "instant-pod-watch@.service")
     every_two_seconds = "[Timer]\nOnCalendar=\nOnCalendar=*:*:0/2\n"
     for act, state in (("stop", "inactive"), ("start", "active")):
         _install(pod, f"instant-pod-{act}@.service")
