@@ -18,6 +18,12 @@ return {
     -- What setup() was given, and no exrc file: see lua/instant/init.lua.
     experimental = { instantDiagnostics = true, instantUserSettings = true },
   },
+  before_init = function(params, config)
+    require('instant').give_settings(params, config)
+  end,
+  on_init = function(client)
+    client.settings = client.config.settings
+  end,
   handlers = {
     ['$/progress'] = function(err, params, ctx)
       if not require('instant.explain').receive(params) then

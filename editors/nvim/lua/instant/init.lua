@@ -22,18 +22,40 @@ local default_keymaps = { accept = '<Tab>', dismiss = '<C-]>', accept_word = fal
 ---@param opts? instant.Options
 function M.setup(opts)
   opts = opts or {}
-  local settings = opts.settings or vim.empty_dict()
-  vim.lsp.config('instant', {
-    cmd = opts.cmd,
-    init_options = settings,
-    settings = { instant = settings },
-  })
+  if M._is_called_by_project() then
+    vim.notify_once('instant-lsp: cmd and settings of a project are left out; see |instant-project|', vim.log.levels.WARN)
+  else
+    M._settings = opts.settings or vim.empty_dict()
+    vim.lsp.config('instant', { cmd = opts.cmd })
+  end
   vim.lsp.enable('instant')
   for name, key in pairs(vim.tbl_extend('force', default_keymaps, opts.keymaps or {})) do
     if key then
       M._map(key, name)
     end
   end
+end
+
+--- Gives the server the settings of setup() and no others: those of a project may not name an endpoint.
+---@param params lsp.InitializeParams
+---@param config vim.lsp.ClientConfig
+function M.give_settings(params, config)
+  local trusted = type(params.initializationOptions) == 'table' and params.initializationOptions.trusted or nil
+  params.initializationOptions = vim.tbl_extend('force', M._settings or {}, { trusted = trusted })
+  config.settings = { instant = M._settings }
+end
+
+--- Whether this runs because a file of the opened project has called, which 'exrc' allows.
+---@return boolean
+function M._is_called_by_project()
+  local sources = { vim.fn.expand('<script>') }
+  for level = 2, 40 do
+    local called = debug.getinfo(level, 'S')
+    sources[#sources + 1] = called and called.source
+  end
+  return vim.iter(sources):any(function(source)
+    return vim.tbl_contains({ '.nvim.lua', '.nvimrc', '.exrc' }, vim.fs.basename((source:gsub('^@', ''))))
+  end)
 end
 
 --- Puts the shown completion into the buffer. Like its sisters, false when none is shown, so that a
