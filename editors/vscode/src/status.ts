@@ -1,6 +1,6 @@
-// The status bar item: shows the last status it was given, in words and by icon; knows neither server nor protocol.
+// The status bar item: shows the last status it was given, in words and by icon, and has commands hidden that it lacks.
 
-import { type Disposable, StatusBarAlignment, type StatusBarItem, ThemeColor, window } from "vscode";
+import { commands, type Disposable, StatusBarAlignment, type StatusBarItem, ThemeColor, window } from "vscode";
 
 /** What the server sends with `instant/status`. `message` is a whole sentence that says what to do. */
 export interface Status {
@@ -8,7 +8,11 @@ export interface Status {
   message: string;
   tier?: string;
   model?: string;
+  /** What the developer's role includes and the settings leave on; nothing is hidden where the server has not said. */
+  features?: string[];
 }
+
+const HIDEABLE = ["explain", "tests"];
 
 const ICONS: Record<Status["state"], string> = {
   ready: "$(zap)",
@@ -39,6 +43,10 @@ export class StatusItem implements Disposable {
 
   show(status: Status): void {
     this.status = status;
+    for (const feature of HIDEABLE) {
+      const isLacking = status.features !== undefined && !status.features.includes(feature);
+      void commands.executeCommand("setContext", `instant.lacks.${feature}`, isLacking);
+    }
     const label = `Instant: ${status.state}${this.isThinking ? " (thinking)" : ""}`;
     this.item.text = `${ICONS[status.state]} ${label}`;
     this.item.tooltip = [status.message, served(status)].filter(Boolean).join("\n");
