@@ -152,6 +152,14 @@ async def test_a_prefix_cache_that_is_off_is_a_warning(scripted: ScriptedEndpoin
     assert "--enable-prefix-caching" in found["instant: prefix cache"].todo
 
 
+async def test_completions_that_are_not_offered_are_not_asked_for(scripted: ScriptedEndpoint) -> None:
+    async with scripted:
+        found = await check_patient(patient(scripted.url, features={"disabled": ["completion"]}))
+    assert found["instant: completion"].state == "skipped"
+    assert found["instant: fill in the middle"].state == "ok"
+    assert scripted.of("/v1/completions") == []
+
+
 async def test_an_endpoint_that_is_too_slow_fails(scripted: ScriptedEndpoint) -> None:
     scripted.reply = Reply((), fault="hang")
     async with scripted:
@@ -258,6 +266,12 @@ async def test_folders_and_plugins(home: Path) -> None:
     assert (found["editors: VS Code"].state, found["editors: Neovim"].state) == ("warning", "ok")
 
 
+def test_server_and_plugins_have_one_version() -> None:
+    editors = Path(__file__).parents[1] / "editors"
+    assert json.loads((editors / "vscode" / "package.json").read_text(encoding="utf-8"))["version"] == __version__
+    assert f"return '{__version__}'" in (editors / "nvim/lua/instant/version.lua").read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
@@ -283,7 +297,7 @@ def test_the_page_names_each_area_once() -> None:
 
 
 async def test_the_command_line(scripted: ScriptedEndpoint, home: Path) -> None:
-    for is_well_, command in ((True, ()), (False, ()), (True, ("--json",)), (False, ("--json",))):
+    for is_well_, command in ((True, ("--json",)), (False, ())):
         async with scripted:
             scripted.is_healthy = is_well_
             process = await asyncio.create_subprocess_exec(
