@@ -84,8 +84,8 @@ async def editor_behind(gateway: Gateway, home: Path) -> AsyncIterator[Editor]:
         "INSTANT_LSP_ENDPOINT_INSTANT_TOKEN_ENV": "TOKEN",
         "TOKEN": gateway.token("editor"),
         # The real model on a busy machine's two cores; the tests' own deadline is 20 seconds.
-        "INSTANT_LSP_ENDPOINT_INSTANT_FIRST_TOKEN_MS": "12000",
-        "INSTANT_LSP_ENDPOINT_INSTANT_TOTAL_MS": "15000",
+        "INSTANT_LSP_ENDPOINT_INSTANT_FIRST_TOKEN_MS": "15000",
+        "INSTANT_LSP_ENDPOINT_INSTANT_TOTAL_MS": "18000",
     }
     async with open_editor("neovim", home, url=gateway.url, environment=variables) as editor:
         yield editor
@@ -126,7 +126,7 @@ async def test_overload_is_told_and_no_editor_is_stuck(gateway: Gateway, tmp_pat
         assert report["whole answer"]["num_requests"], "those who are not refused are answered"
         said = editor.taken_statuses()
         assert {status["state"] for status in said} <= {"down", "ready"}
-        assert all("429" in line or "cannot answer now" in line for line in editor.taken_log())
+        assert all(re.search("429|cannot answer now|gave no token", line) for line in editor.taken_log())
         if said and said[-1]["state"] == "down":
             await editor.status("ready")
         assert await editor.open("def mul(first, second):\n    return<|>\n").ghost() == " first * second"
