@@ -606,6 +606,10 @@ async def test_the_machinery_runs_with_the_real_model(folder: Path, engine: Addr
     environment = {
         "INSTANT_LSP_ENDPOINT_INSTANT_TOKEN_ENV": "ENGINE_KEY",
         "ENGINE_KEY": engine.token or "",
+        "INSTANT_LSP_COMPLETION_ENABLED": "false",
+        # Reading ahead for completions waits for the engine as well.
+        "INSTANT_LSP_ENDPOINT_INSTANT_FIRST_TOKEN_MS": "200000",
+        "INSTANT_LSP_ENDPOINT_INSTANT_TOTAL_MS": "300000",
         "INSTANT_LSP_CHAT_INSTANT_FIRST_TOKEN_MS": "200000",
         "INSTANT_LSP_CHAT_INSTANT_TOTAL_MS": "300000",
         "INSTANT_LSP_CHAT_INSTANT_MAX_TOKENS": "200",
