@@ -18,6 +18,7 @@ run(async (page) => {
   await fix(page);
   await generate(page);
   await examine(page);
+  await report(page);
 });
 
 /** Hovers by the keyboard until the explanation is there; `seen.hovers` are all texts that were shown. */
@@ -120,6 +121,17 @@ async function examine(page) {
   seen.doctor = (await lines.innerText()).replaceAll("\u00a0", " ");
   await picture(page, "doctor");
   step("the doctor has looked");
+}
+
+/** Opens the report, which VS Code shows in a frame within a frame. */
+async function report(page) {
+  await command(page, "Instant: Report");
+  await page.locator(".tab.active", { hasText: "Instant Report" }).first().waitFor({ timeout: task.ready_ms });
+  const shown = page.frameLocator("iframe.webview.ready").last().frameLocator("#active-frame").locator("body");
+  await shown.getByText("Requests saved").first().waitFor();
+  seen.report = await shown.innerText();
+  await picture(page, "report");
+  step("the report is shown");
 }
 
 async function goTo(page, place) {

@@ -135,5 +135,10 @@ def test_the_doctor_shows_a_page(heard: Heard) -> None:
     assert "quick is asked" in heard.doctor or "## instant" in heard.doctor
 
 
+def test_the_report_has_what_was_asked_before(heard: Heard) -> None:
+    assert "instant-lsp report" in heard.report
+    assert {"explain", "fix"} <= set(heard.report.split())
+
+
 def test_nothing_is_left_popped_up(heard: Heard) -> None:
     assert not heard.notifications

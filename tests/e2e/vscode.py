@@ -93,6 +93,7 @@ class Heard:
     cursor: str
     offered: Sequence[str]
     doctor: str
+    report: str
     notifications: Sequence[str]
     saved: str
     folder: Path
