@@ -86,6 +86,12 @@ class Generated:
     tier: Tier
     model: str
     notice: str = ""
+    request_id: str = ""
+
+    @property
+    def n_chars(self) -> int:
+        """How much was written."""
+        return sum(len(edit.text) for edit in self.edits)
 
 
 class _FaultError(UnusableError):
@@ -168,7 +174,9 @@ class Generator:
                 is_fault_told = True
                 messages = prompts_for_tests.again(messages, reply.said, getattr(error, "for_model", str(error)))
                 continue
-            made = Generated(work.plan.path, work.text, addition.edits, reply.tier, reply.model, reply.notice)
+            made = Generated(
+                work.plan.path, work.text, addition.edits, reply.tier, reply.model, reply.notice, reply.request_id
+            )
             if not may_run:
                 return made
             say("the tests are run")

@@ -82,7 +82,7 @@ async def resolve(ls: InstantServer, action: types.CodeAction) -> types.CodeActi
         ls.tell(types.MessageType.Info, made.text)
     able = ls.client_capabilities.text_document and ls.client_capabilities.text_document.code_action
     if able and able.resolve_support and "command" in able.resolve_support.properties:
-        action.command = types.Command("Show the tests", SHOW, arguments=[made.uri])
+        action.command = types.Command("Show the tests", SHOW, arguments=[made.uri, made.request_id, made.n_chars])
     return action
 
 
@@ -93,14 +93,16 @@ async def generate(ls: InstantServer, *arguments: Any) -> dict[str, str]:
     if not answer.applied:
         raise RequestFailedError("The editor did not apply the tests: the file of tests has changed in the meantime.")
     ls.tell(types.MessageType.Info, made.text)
-    await show(ls, made.uri)
+    await show(ls, made.uri, made.request_id, made.n_chars)
     return {"uri": made.uri, "text": made.text}
 
 
 async def show(ls: InstantServer, *arguments: Any) -> None:
-    """Shows the file that got the tests, where the editor can."""
+    """The follow-up of tests that were put in: their file is shown, where the editor can, and the trail told."""
+    if len(arguments) == 3 and isinstance(arguments[1], str) and isinstance(arguments[2], int):
+        ls.judged(arguments[1], arguments[2], is_whole=True)
     able = ls.client_capabilities.window.show_document if ls.client_capabilities.window else None
-    if able and able.support and len(arguments) == 1 and urlsplit(str(arguments[0])).scheme == "file":
+    if able and able.support and arguments and urlsplit(str(arguments[0])).scheme == "file":
         await ls.window_show_document_async(types.ShowDocumentParams(str(arguments[0]), take_focus=True))
 
 
@@ -239,6 +241,8 @@ class _Made:
     uri: str
     text: str
     is_special: bool
+    request_id: str
+    n_chars: int
 
 
 async def _made(ls: InstantServer, asked: _Asked) -> _Made:
@@ -257,7 +261,7 @@ async def _made(ls: InstantServer, asked: _Asked) -> _Made:
                     wish, ls.syntax, used=used, may_run=may_run, tier=asked.tier, say=say
                 )
                 answer.tier, answer.model = made.tier, made.model
-                answer.shown_chars = sum(len(one.text) for one in made.edits)
+                answer.shown_chars = made.n_chars
     except (NoTestsError, EndpointError) as error:
         raise RequestFailedError(str(error)) from None
     if ls.settings.tests.run and not may_run:
@@ -266,7 +270,7 @@ async def _made(ls: InstantServer, asked: _Asked) -> _Made:
     text = " ".join(filter(None, (f"Tests by {made.model or 'the model'} ({made.tier} tier).", made.notice)))
     edit, uri = _edit(ls, wish, made, text)
     ls.measuring.applied(answer)
-    return _Made(edit, uri, text, is_special=bool(made.notice))
+    return _Made(edit, uri, text, bool(made.notice), made.request_id, made.n_chars)
 
 
 def is_trusted(ls: InstantServer, folder: str) -> bool:
