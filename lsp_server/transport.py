@@ -16,8 +16,8 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextvars import copy_context
-from functools import cache, partial
-from typing import Any, NoReturn
+from functools import partial
+from typing import Any, ClassVar, NoReturn
 
 import orjson
 from pygls.exceptions import (
@@ -91,6 +91,9 @@ def _content_length(header: bytes) -> int:
 class Protocol(LanguageServerProtocol):
     """pygls' protocol with an answer for every request and nothing of a file's text in errors."""
 
+    _notifications: ClassVar[dict[str, bool]] = {}
+    """By method, whether it is one: what is said of the protocol itself never changes."""
+
     def receive(self, body: bytes) -> None:
         """Handles one message as it came over the wire."""
         try:
@@ -142,8 +145,10 @@ class Protocol(LanguageServerProtocol):
 
     def _is_notification(self, method: str) -> bool:
         """Whether the protocol knows the method as one that nobody answers."""
-        known = self.get_message_type(method)
-        return known is not None and "id" not in _field_names(known)
+        if method not in self._notifications:
+            fields = getattr(self.get_message_type(method), "__attrs_attrs__", None)
+            self._notifications[method] = fields is not None and all(field.name != "id" for field in fields)
+        return self._notifications[method]
 
     def _reject(self, message: dict[str, Any], error: JsonRpcException) -> None:
         """Tells who made a malformed request; who waits for a malformed response gets the error as its answer."""
@@ -219,11 +224,6 @@ def _is_message(given: Any) -> bool:
         and isinstance(given.get("id", ""), str | int)
         and isinstance(given.get("method", ""), str)
     )
-
-
-@cache
-def _field_names(kind: type[Any]) -> frozenset[str]:
-    return frozenset(field.name for field in getattr(kind, "__attrs_attrs__", ()))
 
 
 def _framed(message: Any) -> bytes:

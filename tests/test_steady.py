@@ -20,7 +20,7 @@ ROOM = sum(n_lines_tokens(one.text) + n_path_tokens(one.path) for one in snippet
 
 
 def check_steady(shown: str, found: str, expected: str) -> None:
-    """`shown` and `found`, the best first, make `expected` where there is room for seven; the best two are needed most."""
+    """`shown` and `found`, the best first, make `expected` where there is room for seven; the best two are needed."""
     assert "".join(one.path[0] for one in steady(snippets(shown), snippets(found), ROOM)) == expected
 
 
