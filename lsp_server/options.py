@@ -185,6 +185,11 @@ class CompletionSettings(_Section):
     max_lines: int = _option(12, "Lines a completion may have at the most.", ge=1, le=200)
     max_tokens: int = _option(256, "Tokens a completion may have at the most.", ge=8, le=4_096)
     disabled_languages: tuple[str, ...] = _option((), "LSP language identifiers without completions.", tightest=MORE)
+    as_items: Literal["auto", "on", "off"] = _option(
+        "auto",
+        "Offer completions as items of the completion menu too; auto does so where the editor has no inline "
+        "completion. Read when the editor starts the server.",
+    )
 
 
 class InstantChatSettings(_Section):

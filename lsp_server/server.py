@@ -109,6 +109,8 @@ class InstantServer(LanguageServer):
         self.configure({})
         if self.settings.hover != "off":
             self.feature(types.TEXT_DOCUMENT_HOVER)(explanations.hover)
+        if completions.are_items(self.client_capabilities, self.settings.completion.as_items):
+            self.feature(types.TEXT_DOCUMENT_COMPLETION, completions.ITEMS)(completions.as_items)
 
     def configure(self, editor: dict[str, Any]) -> None:
         """Settings from all sources; wrong ones are told once and left out."""

@@ -25,14 +25,48 @@ ACCEPTED = "instant.accepted"
 """Command of an accepted item, with its key and length."""
 
 
+ITEMS = types.CompletionOptions(trigger_characters=[".", "(", "[", ",", "="])
+"""Neither blanks nor what ends a line: where a menu opens on them, the Enter meant for the file accepts the item."""
+
+N_LABEL_CHARS = 60
+
+
 async def inline_completion(
     ls: InstantServer, params: types.InlineCompletionParams
 ) -> types.InlineCompletionList | None:
     """A newer request takes the place of this one (null); nothing to show is an empty list."""
     snapshot, offset = ls.documents.at(params)
-    if not _completes(ls, snapshot):
-        return types.InlineCompletionList(items=[])
     is_invoked = params.context.trigger_kind is types.InlineCompletionTriggerKind.Invoked
+    made = await _made(ls, snapshot, offset, is_invoked=is_invoked)
+    return None if made is None else types.InlineCompletionList([_item(ls, snapshot, *pair) for pair in made])
+
+
+async def as_items(ls: InstantServer, params: types.CompletionParams) -> types.CompletionList:
+    """The same for the menu of an editor without inline completion; it has to ask again at each key.
+
+    Editors say "invoked" of a typed letter, too: who asks is told by where it is asked.
+    """
+    snapshot, offset = ls.documents.at(params)
+    kind = params.context.trigger_kind if params.context else types.CompletionTriggerKind.Invoked
+    is_typed = _is_in_word(snapshot.text[offset - 1 : offset])
+    is_invoked = kind is types.CompletionTriggerKind.Invoked and not is_typed
+    made = await _made(ls, snapshot, offset, is_invoked=is_invoked)
+    items = [_menu_item(ls, snapshot, offset, *pair) for pair in (made or [])[:1]]
+    return types.CompletionList(is_incomplete=True, items=items)
+
+
+def are_items(client: types.ClientCapabilities, option: str) -> bool:
+    """Whether completions are items of the completion menu for this client."""
+    has_inline = client.text_document is not None and client.text_document.inline_completion is not None
+    return option == "on" or (option == "auto" and not has_inline)
+
+
+async def _made(
+    ls: InstantServer, snapshot: Snapshot, offset: int, *, is_invoked: bool
+) -> list[tuple[Completion, str]] | None:
+    """The completions with their keys; None where they are overtaken by a newer request or another text."""
+    if not _completes(ls, snapshot):
+        return []
     session = await ls.ready_session()
     try:
         with ls.measuring.completing(snapshot.language, session.endpoint.status) as (answer, served):
@@ -45,7 +79,7 @@ async def inline_completion(
         return None
     keys = ls.outcomes.show(snapshot.uri, snapshot.text, completions)
     ls.measuring.follow(keys, served.answers, answer)
-    return types.InlineCompletionList([_item(ls, snapshot, *pair) for pair in zip(completions, keys, strict=True)])
+    return list(zip(completions, keys, strict=True))
 
 
 def _item(ls: InstantServer, snapshot: Snapshot, completion: Completion, key: str) -> types.InlineCompletionItem:
@@ -54,8 +88,50 @@ def _item(ls: InstantServer, snapshot: Snapshot, completion: Completion, key: st
         insert_text=completion.text,
         filter_text=completion.text,
         range=ls.documents.range_of(snapshot, completion.start, completion.end),
-        command=types.Command("Completion accepted", ACCEPTED, arguments=[key, len(completion.text)]),
+        command=_accepted_command(completion, key),
     )
+
+
+def _menu_item(
+    ls: InstantServer, snapshot: Snapshot, offset: int, completion: Completion, key: str
+) -> types.CompletionItem:
+    """It begins with the word before the cursor, by which menus filter, and sorts behind what other servers offer."""
+    start = min(completion.start, _word_start(snapshot.text, offset))
+    text = snapshot.text[start : completion.start] + completion.text
+    n_lines = len(text.splitlines())
+    return types.CompletionItem(
+        label=_label(text),
+        kind=types.CompletionItemKind.Text,
+        detail="instant-lsp" if n_lines < 2 else f"instant-lsp, {n_lines} lines",
+        documentation=text,
+        filter_text=text,
+        sort_text="~",
+        preselect=False,
+        insert_text_format=types.InsertTextFormat.PlainText,
+        insert_text_mode=types.InsertTextMode.AsIs,
+        text_edit=types.TextEdit(ls.documents.range_of(snapshot, start, completion.end), text),
+        command=_accepted_command(completion, key),
+    )
+
+
+def _label(text: str) -> str:
+    """All of it in one line, as far as a menu has room."""
+    line = "↵".join(stripped for line in text.splitlines() if (stripped := line.strip()))
+    return line if len(line) <= N_LABEL_CHARS else f"{line[:N_LABEL_CHARS]}…"
+
+
+def _word_start(text: str, offset: int) -> int:
+    while offset and _is_in_word(text[offset - 1]):
+        offset -= 1
+    return offset
+
+
+def _is_in_word(char: str) -> bool:
+    return char.isalnum() or char == "_"
+
+
+def _accepted_command(completion: Completion, key: str) -> types.Command:
+    return types.Command("Completion accepted", ACCEPTED, arguments=[key, len(completion.text)])
 
 
 async def did_move_cursor(ls: InstantServer, params: Any) -> None:
