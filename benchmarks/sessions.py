@@ -1,7 +1,7 @@
 """Replays recorded typing against the real server: requests, right completions, waits, waste and prompt stability.
 
-    python benchmarks/sessions.py ../shared/bench                 # a quarter of an hour
-    python benchmarks/sessions.py ../shared/bench --only t06 t07 --accuracy 0.35 --fim-format codestral
+    python benchmarks/sessions.py BENCH                 # a quarter of an hour
+    python benchmarks/sessions.py BENCH --only t06 t07 --accuracy 0.35 --fim-format codestral
 
 The argument is a folder with typing/tracelib.py and its sessions. The model is scripted: it knows what will be
 typed and gets each further word right with a chance that makes a line of eight words right in `--accuracy` of all
