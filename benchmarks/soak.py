@@ -67,6 +67,7 @@ class Seen:
     n_tasks: list[int] = field(default_factory=list)
     n_keys: int = 0
     n_shown: int = 0
+    n_unanswered: int = 0
     idle_cpu_percent: float = 0.0
     complaints: list[str] = field(default_factory=list)
 
@@ -133,13 +134,16 @@ async def _typed(editor: Editor, endpoint: ScriptedEndpoint, end_s: float, speed
                 await _sample(editor, seen, begun)
             if now_s >= next_outage_s:
                 next_outage_s = now_s + 60
-                await endpoint.stop()
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(endpoint.stop(), 10)
                 await asyncio.sleep(0.5)
                 await endpoint.__aenter__()
             if time.monotonic() >= end_s:
                 break
         document.close()
-    await asyncio.gather(*asked, return_exceptions=True)
+    if asked:
+        _, unanswered = await asyncio.wait(asked, timeout=60)
+        seen.n_unanswered = len(unanswered)
     return seen
 
 
@@ -203,6 +207,7 @@ def main() -> None:
     figures = {
         "keys": seen.n_keys,
         "shown": seen.n_shown,
+        "unanswered": seen.n_unanswered,
         "memory_mb": [round(seen.memory[n] / 1e6, 1) for n in (0, len(seen.memory) // 5, -1)],
         "slope_mb_per_hour": round(seen.slope_mb_per_hour(), 2),
         "file_descriptors": [seen.n_files[len(seen.n_files) // 5], max(seen.n_files), seen.n_files[-1]],
