@@ -495,6 +495,16 @@ async def test_it_is_counted_what_answers_cost_and_gave() -> None:
         assert counts.tokens_shown == 3  # the line break that ends an answer is a part of it
 
 
+async def test_a_request_for_a_document_that_is_closed_at_once_is_answered() -> None:
+    async with typing(" a + b") as typist:
+        snapshot, offset = at_cursor(ADD)
+        request = asyncio.create_task(typist.complete(snapshot, offset))
+        await asyncio.sleep(0)  # it has been taken, and nothing has been asked yet
+        typist.completer.forget(snapshot.uri)
+        assert await request == []
+        assert typist.n_asked == 0
+
+
 KEY = "AKIA" + "Q3EGRRSIUZ7YKLT5"
 
 

@@ -250,6 +250,8 @@ class Asking:
         said = among.pop(uri, None)
         if said is not None and said.task is not None:
             said.task.cancel()
+            if not said.is_done:  # a task that has not begun yet never does
+                said.update("", is_done=True)
 
 
 def _n_tokens(window: ContextWindow) -> float:
