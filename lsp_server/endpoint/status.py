@@ -59,3 +59,5 @@ class Status:
     """What the developer is offered, of completion, explain, fix and tests; editors hide what is not among them."""
     tiers: tuple[str, ...] = ()
     """The tiers that may be asked."""
+    off_languages: tuple[str, ...] = ()
+    """LSP language identifiers without completions; where all are without them, `features` lacks `completion`."""

@@ -45,7 +45,9 @@ class StatusLine:
         else:
             status = replace(status, message=" ".join([status.message, *self._further()]))
         tiers = ls.session.available_tiers if ls.session is not None else ()
-        status = replace(status, features=ls.features, tiers=tiers)
+        options = ls.settings.completion
+        features = tuple(one for one in ls.features if one != "completion" or options.enabled)
+        status = replace(status, features=features, tiers=tiers, off_languages=options.disabled_languages)
         if status != self.shown:
             self.shown = status
             ls.protocol.notify(STATUS, asdict(status))
