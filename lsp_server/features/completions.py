@@ -95,9 +95,14 @@ def _item(ls: InstantServer, snapshot: Snapshot, completion: Completion, key: st
 def _menu_item(
     ls: InstantServer, snapshot: Snapshot, offset: int, completion: Completion, key: str
 ) -> types.CompletionItem:
-    """It begins with the word before the cursor, by which menus filter, and sorts behind what other servers offer."""
+    """It begins with the word before the cursor, by which menus filter, and sorts behind what other servers offer.
+
+    Its lines end as the file's do: not every editor sees to that itself.
+    """
     start = min(completion.start, _word_start(snapshot.text, offset))
     text = snapshot.text[start : completion.start] + completion.text
+    if "\r\n" in snapshot.text:
+        text = text.replace("\r\n", "\n").replace("\n", "\r\n")
     n_lines = len(text.splitlines())
     return types.CompletionItem(
         label=_label(text),
