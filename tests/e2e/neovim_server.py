@@ -1,9 +1,10 @@
 """A language server whose answers a test writes down: for what an editor must do with each kind of answer.
 
 Its first argument is a JSON file, read anew for each request, that maps the text before the cursor to the result: a
-list of items, null, or "never" (answered only by being cancelled); other text is answered with an empty list. Ranges
-in items count characters from the cursor: `{"text": "a)", "before": 2, "after": 1}`. Its second argument is the file
-to which what arrives is written, one JSON object a line.
+list of items, null, or "never" (answered only by being cancelled); other text is answered with an empty list. Text
+that ends in "<invoked>" is for the requests of a user who asks for more. Ranges in items count characters from the
+cursor: `{"text": "a)", "before": 2, "after": 1}`. Its second argument is the file to which what arrives is written, one
+JSON object a line.
 """
 
 from __future__ import annotations
@@ -36,7 +37,8 @@ async def inline_completion(ls: LanguageServer, params: types.InlineCompletionPa
     encoding = ls.workspace.position_encoding
     before = _decode(_encode(line, encoding)[: position.character * _unit(encoding)], encoding)
     _log(request=before)
-    answer = _answer(before)
+    is_invoked = params.context.trigger_kind is types.InlineCompletionTriggerKind.Invoked
+    answer = _answer(before + "<invoked>" if is_invoked else before)
     if answer == "never":
         try:
             await asyncio.Event().wait()
@@ -54,6 +56,12 @@ def did_move_cursor(_: LanguageServer, params: Any) -> None:
 @server.command("instant.accepted")
 def accepted(_: LanguageServer, *arguments: Any) -> None:
     _log(accepted=list(arguments))
+
+
+@server.command("instant.showContext")
+def show_context(_: LanguageServer, *arguments: Any) -> dict[str, str]:
+    uri, position = arguments
+    return {"markdown": f"# Sent\n\n{uri.rpartition('/')[2]} line {position['line']}"}
 
 
 @server.command("instant.status")

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.neovim
 
 SCRIPTED_SERVER = Path(__file__).with_name("neovim_server.py")
 UTF_16 = "vim.lsp.config('instant', { capabilities = { general = { positionEncodings = { 'utf-16' } } } })"
-KEYMAPS = {"accept_word": "<C-f>", "accept_line": "<C-l>"}
+KEYMAPS = {"accept_word": "<C-f>", "accept_line": "<C-l>", "next": "<C-j>", "previous": "<C-k>"}
 
 
 def check_shown(editor: Scripted, text: str, keys: str, shown: str) -> None:
@@ -58,11 +58,11 @@ class Scripted:
     def saw(self, **entry: Any) -> bool:
         return entry in [json.loads(line) for line in self._log.read_text(encoding="utf-8").splitlines()]
 
-    def place(self, text: str, newline: str = "\n") -> Path:
+    def place(self, text: str, newline: str = "\n", suffix: str = "py") -> Path:
         """Opens a new file with this text, in insert mode with the cursor at `<|>`."""
         self.nvim.keys("<Esc>")
         self._n_files += 1
-        path = self._folder / f"file{self._n_files}.py"
+        path = self._folder / f"file{self._n_files}.{suffix}"
         before, after = text.split("<|>")
         path.write_text(before + after + "\n", encoding="utf-8", newline=newline)
         self.nvim.open(path)
@@ -263,13 +263,11 @@ def test_commands_and_statusline(editor: Scripted) -> None:
     statusline = "return require('instant.status').statusline()"
     wait_until(lambda: editor.nvim.lua(statusline) == "instant: ready", "the statusline")
     assert "The endpoint answers." in editor.nvim.command("Instant status")
-    assert editor.nvim.lua("return vim.fn.getcompletion('Instant ', 'cmdline')") == [
-        "disable",
-        "enable",
-        "log",
-        "restart",
-        "status",
-    ]
+    assert _completed(editor, "") == SUBCOMMANDS
+    assert _completed(editor, "re") == ["report", "restart", "resume"]
+    assert _completed(editor, "snooze ") == ["5", "15", "60"]
+    assert _completed(editor, "language o") == ["off", "on"]
+    assert _completed(editor, "status ") == []
     editor.nvim.command("Instant disable")
     wait_until(lambda: editor.nvim.lua("return #vim.lsp.get_clients()") == 0, "no server runs")
     assert editor.nvim.lua(statusline) == ""
@@ -279,6 +277,133 @@ def test_commands_and_statusline(editor: Scripted) -> None:
     editor.nvim.command("Instant restart")
     wait_until(lambda: editor.nvim.is_attached() and _client_ids(editor) not in ([first], []), "another server runs")
     check_shown(editor, "<|>", "x", "x├yz┤")
+
+
+SUBCOMMANDS = [
+    "context",
+    "disable",
+    "doctor",
+    "enable",
+    "explain",
+    "fix",
+    "language",
+    "log",
+    "report",
+    "restart",
+    "resume",
+    "snooze",
+    "status",
+    "tests",
+    "thinking",
+]
+
+
+def _completed(editor: Scripted, typed: str) -> list[str]:
+    offered: list[str] = editor.nvim.lua("return vim.fn.getcompletion('Instant ' .. ..., 'cmdline')", typed)
+    return offered
+
+
+def test_a_wrong_subcommand_says_which_there_are(editor: Scripted) -> None:
+    editor.place("<|>")
+    editor.nvim.keys("<Esc>:Instant frobnicate<CR>:Instant snooze never<CR>")
+    wait_until(lambda: "is no number of minutes" in editor.nvim.messages, "both are refused")
+    assert '"frobnicate" is none of context, disable' in editor.nvim.messages
+    editor.nvim.command("messages clear")
+
+
+def test_snoozing_hides_and_asks_nothing_until_it_is_resumed(editor: Scripted) -> None:
+    editor.answers({"x": "yz", "n": "o"})
+    check_shown(editor, "<|>", "x", "x├yz┤")
+    statusline = "return require('instant.status').statusline()"
+    try:
+        editor.nvim.keys("<Cmd>Instant snooze 5<CR>")
+        editor.wait_for("x")
+        assert editor.nvim.lua(statusline).startswith("instant: snoozed until ")
+        assert "Completions are snoozed until " in editor.nvim.command("Instant status")
+        editor.place("<|>")  # a file that is opened meanwhile is snoozed, too
+        editor.nvim.keys("n")
+        editor.wait_for("n")
+    finally:
+        editor.nvim.command("Instant resume")
+    assert not editor.saw(request="n")
+    assert editor.nvim.lua(statusline) == "instant: ready"
+    check_shown(editor, "<|>", "x", "x├yz┤")
+
+
+def test_a_snooze_ends_by_itself(editor: Scripted) -> None:
+    editor.answers({"x": "yz"})
+    editor.place("<|>")
+    editor.nvim.command("Instant snooze 0.0005")
+    statusline = "return require('instant.status').statusline()"
+    wait_until(lambda: editor.nvim.lua(statusline) == "instant: ready", "the snooze is over")
+    check_shown(editor, "<|>", "x", "x├yz┤")
+
+
+def test_a_language_is_off_and_no_other(editor: Scripted) -> None:
+    editor.answers({"x": "yz"})
+    editor.place("<|>")
+    statusline = "return require('instant.status').statusline()"
+    try:
+        editor.nvim.command("Instant language off")
+        assert editor.nvim.lua(statusline) == "instant: off for python"
+        editor.nvim.keys("x")
+        editor.wait_for("x")
+        assert not editor.saw(request="x")
+        editor.place("<|>", suffix="go")
+        editor.nvim.keys("x")
+        editor.wait_for("x├yz┤")
+    finally:
+        editor.nvim.keys("<Esc>")
+        editor.nvim.command("bprevious!")
+        editor.nvim.command("Instant language on")
+    check_shown(editor, "<|>", "x", "x├yz┤")
+
+
+def test_next_and_previous_ask_for_others_and_accept_takes_the_shown_one(editor: Scripted) -> None:
+    others = [{"text": "one"}, {"text": "two"}, {"text": "three"}]
+    editor.answers({"x": [{"text": "one"}], "x<invoked>": others, "xt": None})
+    check_shown(editor, "<|>", "x", "x├one┤")
+    editor.nvim.keys("<C-j>")
+    wait_until(lambda: editor.nvim.screen()[0].startswith("xtwo"), "the second one")
+    editor.nvim.keys("<C-j>")
+    wait_until(lambda: editor.nvim.screen()[0].startswith("xthree"), "the third one")
+    editor.nvim.keys("<C-j>")
+    wait_until(lambda: editor.nvim.screen()[0].startswith("xone"), "the first one again")
+    editor.nvim.keys("<C-k>")
+    wait_until(lambda: editor.nvim.screen()[0].startswith("xthree"), "the last one")
+    editor.nvim.keys("<Tab>")
+    wait_until(lambda: editor.text_with_cursor() == "xthree<|>", "what was shown is in the buffer")
+
+
+def test_what_is_sent_is_shown(editor: Scripted) -> None:
+    path = editor.place("first\nsecond<|>")
+    editor.nvim.keys("<Esc>")
+    editor.nvim.command("Instant context")
+    wait_until(lambda: editor.nvim.lines == ["# Sent", "", f"{path.name} line 1"], "the context")
+    editor.nvim.command("close")
+
+
+MENUS = {
+    "nvim-cmp": "package.loaded['cmp'] = { visible = function() return vim.g.menu end }",
+    "blink.cmp": "package.loaded['blink.cmp'] = { is_visible = function() return vim.g.menu end }",
+    "blink.cmp 1": "package.loaded['blink.cmp'] = { is_menu_visible = function() return vim.g.menu end }",
+}
+
+
+@pytest.mark.parametrize("menu", MENUS)
+def test_the_menus_of_plugins_keep_their_keys(editor: Scripted, menu: str) -> None:
+    """The plugins are not here; they say by these functions whether their menus are open."""
+    editor.answers({"x": "yz"})
+    check_shown(editor, "<|>", "x", "x├yz┤")
+    try:
+        editor.nvim.lua(f"vim.g.menu = true {MENUS[menu]}")
+        assert editor.nvim.lua("return require('instant').accept()") is False
+        assert editor.nvim.lua("return require('instant').next()") is False
+        editor.nvim.lua("vim.g.menu = false")
+        editor.nvim.keys("<Tab>")
+        wait_until(lambda: editor.text_with_cursor() == "xyz<|>", "with the menu closed it is taken")
+    finally:
+        editor.nvim.lua("package.loaded['cmp'], package.loaded['blink.cmp'] = nil, nil")
 
 
 def _client_ids(editor: Scripted) -> list[int]:
@@ -295,5 +420,17 @@ def test_an_earlier_mapping_of_the_key_still_works(release: Release, tmp_path: P
         check_accepted(scripted, "<|>", "x", "x├yz┤", "<Tab>", "xyz<|>")
         scripted.nvim.keys("<Tab>")
         wait_until(lambda: scripted.text_with_cursor() == "xyzmapped<|>", "what the key did before")
+    finally:
+        scripted.nvim.close()
+
+
+@pytest.mark.parametrize("release", RELEASES, ids=lambda release: release.name)
+def test_start_up_loads_neither_the_plugin_nor_neovims_client(release: Release, tmp_path: Path) -> None:
+    scripted = Scripted(release, tmp_path)
+    try:
+        loaded = "return vim.tbl_filter(function(n) return n == 'vim.lsp' or vim.startswith(n, 'instant.') end, ...)"
+        assert scripted.nvim.lua(loaded, scripted.nvim.lua("return vim.tbl_keys(package.loaded)")) == []
+        scripted.answers({"x": "yz"})
+        check_shown(scripted, "<|>", "x", "x├yz┤")
     finally:
         scripted.nvim.close()

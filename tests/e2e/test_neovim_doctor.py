@@ -37,7 +37,7 @@ def nvim(request: pytest.FixtureRequest, tmp_path: Path, instant: ScriptedEndpoi
 
 
 def test_the_doctor_shows_a_page(nvim: Neovim) -> None:
-    nvim.command("InstantDoctor")
+    nvim.command("Instant doctor")
     wait_until(lambda: nvim.lines[0] == "# Instant: Doctor", "the page")
     page = "\n".join(nvim.lines)
     assert "quick is asked (llama.cpp" in page

@@ -68,31 +68,31 @@ def statusline(nvim: Neovim) -> str:
 
 
 def test_the_function_is_explained_in_a_window(nvim: Neovim) -> None:
-    check_window(nvim, lambda: nvim.command("InstantExplain"), "`add`", "It adds two numbers.", "quick (instant)")
+    check_window(nvim, lambda: nvim.command("Instant explain"), "`add`", "It adds two numbers.", "quick (instant)")
     nvim.keys("q")
     wait_until(lambda: nvim.lines[0] == "def add(a, b):", "the window is closed")
 
 
 def test_lines_are_explained_by_the_thinking_model_for_once(nvim: Neovim, instant: ScriptedEndpoint) -> None:
-    check_window(nvim, lambda: nvim.command("5InstantExplain!"), "the selection", "Deep words.", "deep (thinking)")
+    check_window(nvim, lambda: nvim.command("5Instant! explain"), "the selection", "Deep words.", "deep (thinking)")
     assert instant.of("/v1/chat/completions") == []
     nvim.keys("q")
     assert statusline(nvim) == "instant: ready"
 
 
 def test_thinking_is_toggled_and_seen_in_the_statusline(nvim: Neovim) -> None:
-    nvim.command("InstantThinking")
+    nvim.command("Instant thinking")
     wait_until(lambda: statusline(nvim) == "instant: ready (thinking)", "the statusline")
     assert "The thinking model answers from now on." in nvim.messages
-    check_window(nvim, lambda: nvim.command("InstantExplain"), "`add`", "Deep words.", "deep (thinking)")
+    check_window(nvim, lambda: nvim.command("Instant explain"), "`add`", "Deep words.", "deep (thinking)")
     nvim.keys("q")
-    nvim.command("InstantThinking")
+    nvim.command("Instant thinking")
     wait_until(lambda: statusline(nvim) == "instant: ready", "the statusline")
 
 
 def test_closing_the_window_stops_the_model(nvim: Neovim, instant: ScriptedEndpoint) -> None:
     instant.reply = Reply(("It adds",), fault="hang in the middle")
-    nvim.command("InstantExplain")
+    nvim.command("Instant explain")
     wait_until(lambda: holds(nvim, "It adds"), "it has begun")
     wait_until(lambda: holds(nvim, "the model writes"), "progress in the title")
     nvim.keys("q")
@@ -102,7 +102,7 @@ def test_closing_the_window_stops_the_model(nvim: Neovim, instant: ScriptedEndpo
 
 def test_a_slow_start_is_seen_and_can_be_cancelled(nvim: Neovim, thinking: ScriptedEndpoint) -> None:
     thinking.reply = Reply(fault="hang")
-    nvim.command("InstantExplain!")
+    nvim.command("Instant! explain")
     wait_until(lambda: thinking.of("/v1/chat/completions"), "the model is asked")
     wait_until(lambda: holds(nvim, "waiting for the thinking model ("), "its seconds in the title")
     nvim.keys("q")
@@ -112,9 +112,9 @@ def test_a_slow_start_is_seen_and_can_be_cancelled(nvim: Neovim, thinking: Scrip
 
 def test_thinking_that_is_down_is_told_with_the_instant_answer(nvim: Neovim, thinking: ScriptedEndpoint) -> None:
     thinking.reply = Reply(status=503)
-    nvim.command("InstantThinking")
+    nvim.command("Instant thinking")
     wait_until(lambda: statusline(nvim) == "instant: ready (thinking)", "the statusline")
-    nvim.command("InstantExplain")
+    nvim.command("Instant explain")
     wait_until(lambda: holds(nvim, "quick (instant)"), "the answer")
     assert any("The thinking model did not answer, so the instant one does." in line for line in nvim.lines)
 
@@ -122,7 +122,7 @@ def test_thinking_that_is_down_is_told_with_the_instant_answer(nvim: Neovim, thi
 def test_a_place_is_opened_from_the_window(nvim: Neovim) -> None:
     nvim.keys("5G")
     check_window(
-        nvim, lambda: nvim.command("2InstantExplain"), "the selection", "It adds two numbers.", "quick (instant)"
+        nvim, lambda: nvim.command("2Instant explain"), "the selection", "It adds two numbers.", "quick (instant)"
     )
     nvim.keys("/a.py<CR><CR>")
     wait_until(lambda: nvim.lines[0] == "def add(a, b):", "the file")

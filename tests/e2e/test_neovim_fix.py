@@ -90,3 +90,12 @@ def test_a_fix_that_is_refused_is_said_once_and_changes_nothing(
     wait_until(lambda: "refused twice" in nvim.messages, "the reason")
     assert nvim.messages.count("refused twice") == 1
     assert nvim.lines == WRONG.rstrip("\n").split("\n")
+
+
+def test_the_command_takes_the_one_fix_of_the_line(nvim: Neovim, tmp_path: Path) -> None:
+    """Ruff offers actions of its own there, which are left alone."""
+    path = tmp_path / "total.py"
+    check_marked(nvim, path, WRONG)
+    nvim.command("Instant fix")
+    wait_until(lambda: nvim.lines == RIGHT.rstrip("\n").split("\n"), "the name is corrected")
+    assert "Fix by scripted (instant tier)" in nvim.messages

@@ -35,7 +35,7 @@ def test_the_report_is_opened_in_the_browser(nvim: Neovim) -> None:
     wait_until(lambda: nvim.lua(ready), "the endpoint is ready")
 
     def opened() -> str | None:
-        nvim.command("InstantReport 7")
+        nvim.command("Instant report 7")
         return nvim.lua("return vim.wait(1000, function() return vim.g.opened ~= nil end) and vim.g.opened or nil")
 
     page = Path(wait_until(opened, "something was measured")).read_text(encoding="utf-8")

@@ -73,7 +73,7 @@ def check_generated(nvim: Neovim, folder: Path, ask: Callable[[], object], text:
 
 def test_a_new_file_by_the_command(nvim: Neovim, folder: Path) -> None:
     text = f"from shop import total\n\n\n{NEW}"
-    check_generated(nvim, folder, lambda: nvim.command("InstantTests"), text, ["test_total"])
+    check_generated(nvim, folder, lambda: nvim.command("Instant tests"), text, ["test_total"])
 
 
 def test_an_existing_file_by_a_code_action(nvim: Neovim, folder: Path) -> None:
@@ -84,5 +84,5 @@ def test_an_existing_file_by_a_code_action(nvim: Neovim, folder: Path) -> None:
 def test_why_there_are_no_tests_is_said(nvim: Neovim, folder: Path) -> None:
     (folder / "notes.txt").write_text("Notes.\n")
     nvim.open(folder / "notes.txt")
-    nvim.command("InstantTests")
+    nvim.command("Instant tests")
     wait_until(lambda: "No test framework is known for this language." in nvim.messages, "the reason")

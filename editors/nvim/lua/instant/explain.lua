@@ -19,14 +19,14 @@ local n_asked = 0
 ---@param opts { line1?: integer, line2?: integer, tier?: 'thinking'|'instant' } lines are 1-based, both included
 function M.run(opts)
   local bufnr = api.nvim_get_current_buf()
-  local client = vim.lsp.get_clients({ name = 'instant', bufnr = bufnr })[1]
+  local client = require('instant.ask').client(bufnr)
   if not client then
-    vim.notify('instant-lsp: no server is attached; :checkhealth instant says why', vim.log.levels.WARN)
     return
   end
   local range = vim.lsp.util.make_range_params(0, client.offset_encoding).range
   if opts.line1 and opts.line2 then
-    range = { start = { line = opts.line1 - 1, character = 0 }, ['end'] = { line = opts.line2, character = 0 } }
+    range =
+      { start = { line = opts.line1 - 1, character = 0 }, ['end'] = { line = opts.line2, character = 0 } }
   end
   M.ask(client, { uri = vim.uri_from_bufnr(bufnr), range = range, tier = opts.tier })
 end

@@ -8,7 +8,7 @@ local api = vim.api
 local M = {}
 
 local METHOD = 'textDocument/inlineCompletion'
-local AUTOMATIC = 2
+local INVOKED, AUTOMATIC = 1, 2
 local namespace = api.nvim_create_namespace('instant')
 local group = api.nvim_create_augroup('instant.ghost', {})
 
@@ -18,9 +18,11 @@ local group = api.nvim_create_augroup('instant.ghost', {})
 ---@field id? integer
 ---@field changedtick integer
 ---@field cursor [integer, integer]
+---@field step? integer  of one for several completions: which of them to show
 
---- By buffer: what is shown, and the one request whose answer counts.
+--- By buffer: what is shown, what may be shown in its place, and the one request whose answer counts.
 local shown = {} ---@type table<integer, instant.Completion?>
+local choices = {} ---@type table<integer, instant.Completion[]?>
 local pending = {} ---@type table<integer, instant.Request?>
 
 ---@param client vim.lsp.Client
@@ -51,7 +53,7 @@ function M.attach(client, bufnr)
   })
 end
 
----@param _ vim.lsp.Client
+---@param _ vim.lsp.Client?
 ---@param bufnr integer
 function M.detach(_, bufnr)
   api.nvim_clear_autocmds({ group = group, buffer = bufnr })
@@ -64,13 +66,38 @@ end
 function M.take(part)
   local bufnr = api.nvim_get_current_buf()
   local completion = shown[bufnr]
-  if not completion or vim.fn.pumvisible() == 1 then
+  if not completion or require('instant.menu').is_open() then
     return false
   end
   -- An `expr` mapping must not change the buffer itself.
   vim.schedule(function()
     M._clear(bufnr)
     edit.insert(bufnr, completion, part)
+  end)
+  return true
+end
+
+---@param bufnr integer
+function M.pause(bufnr)
+  M.detach(nil, bufnr)
+end
+
+--- Shows another completion; asks for others first where there is one alone.
+---@param step integer 1 for the next one, -1 for the one before
+---@return boolean
+function M.cycle(step)
+  local bufnr = api.nvim_get_current_buf()
+  local completion, several = shown[bufnr], choices[bufnr] or {}
+  if not completion or require('instant.menu').is_open() then
+    return false
+  end
+  local client = vim.lsp.get_client_by_id(completion.client_id)
+  vim.schedule(function()
+    if #several > 1 then
+      M._choose(bufnr, step)
+    elseif client then
+      M._ask(client, bufnr, step)
+    end
   end)
   return true
 end
@@ -98,9 +125,10 @@ end
 --- Asks for the cursor's place at once; the server waits where waiting helps.
 ---@param client vim.lsp.Client
 ---@param bufnr integer
-function M._ask(client, bufnr)
+---@param step? integer for several completions: which of them to show
+function M._ask(client, bufnr, step)
   local last = pending[bufnr]
-  if last and M._is_current(last) then
+  if last and not step and M._is_current(last) then
     return -- One key makes both TextChangedI and CursorMovedI.
   end
   M._cancel(bufnr)
@@ -110,11 +138,12 @@ function M._ask(client, bufnr)
     bufnr = bufnr,
     changedtick = api.nvim_buf_get_changedtick(bufnr),
     cursor = api.nvim_win_get_cursor(0),
+    step = step,
   }
   pending[bufnr] = request
   local params = vim.lsp.util.make_position_params(0, client.offset_encoding)
   ---@diagnostic disable-next-line: inject-field
-  params.context = { triggerKind = AUTOMATIC }
+  params.context = { triggerKind = step and INVOKED or AUTOMATIC }
   local _, id = client:request(METHOD, params, function(err, result)
     M._receive(request, err, result)
   end, bufnr)
@@ -143,8 +172,28 @@ function M._receive(request, err, result)
   if err or not result or not M._is_inserting(bufnr) or not M._is_current(request) then
     return
   end
-  local item = (result.items or result)[1]
-  shown[bufnr] = item and M._completion(request, item)
+  choices[bufnr] = vim.tbl_map(function(item)
+    return M._completion(request, item)
+  end, result.items or result)
+  shown[bufnr] = choices[bufnr][1]
+  if request.step then
+    M._choose(bufnr, request.step)
+  else
+    M._draw(bufnr)
+  end
+end
+
+--- Shows the completion that lies `step` further than the shown one.
+---@param bufnr integer
+---@param step integer
+function M._choose(bufnr, step)
+  local several = choices[bufnr] or {}
+  for index, completion in ipairs(several) do
+    if completion == shown[bufnr] then
+      shown[bufnr] = several[(index - 1 + step) % #several + 1]
+      break
+    end
+  end
   M._draw(bufnr)
 end
 
@@ -173,7 +222,7 @@ end
 ---@param bufnr integer
 function M._clear(bufnr)
   M._cancel(bufnr)
-  shown[bufnr] = nil
+  shown[bufnr], choices[bufnr] = nil, nil
   if api.nvim_buf_is_valid(bufnr) then
     api.nvim_buf_clear_namespace(bufnr, namespace, 0, -1)
   end

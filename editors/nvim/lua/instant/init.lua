@@ -1,6 +1,5 @@
 --- What a user's configuration calls: owns the options and the keys; knows nothing of how ghost text is shown.
-
-local edit = require('instant.edit')
+--- Loads nothing, neither of this plugin nor of Neovim's LSP client, before a file is opened.
 
 local M = {}
 
@@ -9,6 +8,8 @@ local M = {}
 ---@field dismiss? string|false    default `<C-]>`
 ---@field accept_word? string|false
 ---@field accept_line? string|false
+---@field next? string|false
+---@field previous? string|false
 
 ---@class instant.Options
 ---@field cmd? string[]            the server's command line; default `{ 'instant-lsp', 'serve' }`
@@ -16,19 +17,34 @@ local M = {}
 ---@field keymaps? instant.Keymaps `false` for a key leaves it alone
 
 ---@type instant.Keymaps
-local default_keymaps = { accept = '<Tab>', dismiss = '<C-]>', accept_word = false, accept_line = false }
+local default_keymaps = {
+  accept = '<Tab>',
+  dismiss = '<C-]>',
+  accept_word = false,
+  accept_line = false,
+  next = false,
+  previous = false,
+}
 
---- Sets the keys and starts the server for every file that is opened.
+---@return instant.View
+local function view()
+  return require('instant.views').view()
+end
+
+--- Sets the keys, and starts the server with the first file that is opened.
 ---@param opts? instant.Options
 function M.setup(opts)
   opts = opts or {}
   if M._is_called_by_project() then
-    vim.notify_once('instant-lsp: cmd and settings of a project are left out; see |instant-project|', vim.log.levels.WARN)
+    vim.notify_once(
+      'instant-lsp: cmd and settings of a project are left out; see |instant-project|',
+      vim.log.levels.WARN
+    )
   else
     M._settings = opts.settings or vim.empty_dict()
-    vim.lsp.config('instant', { cmd = opts.cmd })
+    M._cmd = opts.cmd
   end
-  vim.lsp.enable('instant')
+  M._enable_when_needed()
   for name, key in pairs(vim.tbl_extend('force', default_keymaps, opts.keymaps or {})) do
     if key then
       M._map(key, name)
@@ -40,9 +56,34 @@ end
 ---@param params lsp.InitializeParams
 ---@param config vim.lsp.ClientConfig
 function M.give_settings(params, config)
-  local trusted = type(params.initializationOptions) == 'table' and params.initializationOptions.trusted or nil
+  local trusted = type(params.initializationOptions) == 'table' and params.initializationOptions.trusted
+    or nil
   params.initializationOptions = vim.tbl_extend('force', M._settings or {}, { trusted = trusted })
   config.settings = { instant = M._settings }
+end
+
+--- Neovim's LSP client takes 20 ms to load: at start-up that is left to the first file.
+function M._enable_when_needed()
+  if vim.v.vim_did_enter == 1 then
+    M._enable()
+    return
+  end
+  vim.api.nvim_create_autocmd('FileType', {
+    group = vim.api.nvim_create_augroup('instant.setup', {}),
+    once = true,
+    callback = vim.schedule_wrap(M._enable),
+  })
+end
+
+function M._enable()
+  if vim.v.vim_did_enter == 0 then
+    vim.api.nvim_create_autocmd('VimEnter', { once = true, callback = M._enable })
+    return
+  end
+  if M._cmd then
+    vim.lsp.config('instant', { cmd = M._cmd })
+  end
+  vim.lsp.enable('instant')
 end
 
 --- Whether this runs because a file of the opened project has called, which 'exrc' allows.
@@ -53,60 +94,48 @@ function M._is_called_by_project()
     local called = debug.getinfo(level, 'S')
     sources[#sources + 1] = called and called.source
   end
-  return vim.iter(sources):any(function(source)
-    return vim.tbl_contains({ '.nvim.lua', '.nvimrc', '.exrc' }, vim.fs.basename((source:gsub('^@', ''))))
-  end)
+  for _, source in ipairs(sources) do
+    local name = source:match('[^/\\@]*$')
+    if name == '.nvim.lua' or name == '.nvimrc' or name == '.exrc' then
+      return true
+    end
+  end
+  return false
 end
 
 --- Puts the shown completion into the buffer. Like its sisters, false when none is shown, so that a
 --- mapping can fall back; the buffer changes after the mapping has returned.
 ---@return boolean
 function M.accept()
-  return M._view().take(edit.whole)
+  return view().take(require('instant.edit').whole)
 end
 
 ---@return boolean
 function M.accept_word()
-  return M._view().take(edit.first_word)
+  return view().take(require('instant.edit').first_word)
 end
 
 ---@return boolean
 function M.accept_line()
-  return M._view().take(edit.first_line)
+  return view().take(require('instant.edit').first_line)
 end
 
 --- Hides the shown completion until the text or the cursor changes.
 ---@return boolean
 function M.dismiss()
-  return M._view().dismiss()
+  return view().dismiss()
 end
 
---- Starts or ends the showing of completions in a buffer.
----@param event 'LspAttach'|'LspDetach'
----@param client vim.lsp.Client
----@param bufnr integer
-function M.follow(event, client, bufnr)
-  local view, cursor = M._view(), require('instant.cursor')
-  if event == 'LspAttach' then
-    view.attach(client, bufnr)
-    cursor.attach(client, bufnr)
-  else
-    view.detach(client, bufnr)
-    cursor.detach(bufnr)
-  end
+--- Shows another completion in place of the shown one; the first time the server is asked for others.
+---@return boolean
+function M.next()
+  return view().cycle(1)
 end
 
---- Neovim's own inline completion where there is one.
----@return instant.View
-function M._view()
-  return require(vim.lsp.inline_completion and 'instant.native' or 'instant.ghost')
+---@return boolean
+function M.previous()
+  return view().cycle(-1)
 end
-
----@class instant.View
----@field attach fun(client: vim.lsp.Client, bufnr: integer)
----@field detach fun(client: vim.lsp.Client, bufnr: integer)
----@field take fun(part: instant.Part): boolean
----@field dismiss fun(): boolean
 
 --- Maps `key` in insert mode to `M[name]`. With nothing shown the key does what it did before.
 ---@param key string

@@ -4,11 +4,21 @@ local edit = require('instant.edit')
 
 local M = {}
 
+local METHOD = 'textDocument/inlineCompletion'
+local INVOKED = 1
 local group = vim.api.nvim_create_augroup('instant.native', {})
+local watched = {} ---@type table<integer, true?> by the client's id
+local alternatives = {} ---@type table<integer, instant.Alternatives?> by buffer
 
----@param _ vim.lsp.Client
+--- More than one completion is asked for only where the user wants to see them.
+---@class instant.Alternatives
+---@field place string             where they were asked for: Neovim's own requests there would bring one again
+---@field step? integer            which one to show when they have come
+
+---@param client vim.lsp.Client
 ---@param bufnr integer
-function M.attach(_, bufnr)
+function M.attach(client, bufnr)
+  M._watch_requests(client)
   vim.lsp.inline_completion.enable(true, { bufnr = bufnr })
   -- CTRL-C leaves insert mode without InsertLeave, which is what Neovim hides by.
   vim.api.nvim_clear_autocmds({ group = group, buffer = bufnr })
@@ -27,13 +37,20 @@ end
 ---@param bufnr integer
 function M.detach(_, bufnr)
   vim.api.nvim_clear_autocmds({ group = group, buffer = bufnr })
+  alternatives[bufnr] = nil
+end
+
+---@param bufnr integer
+function M.pause(bufnr)
+  vim.api.nvim_clear_autocmds({ group = group, buffer = bufnr })
+  vim.lsp.inline_completion.enable(false, { bufnr = bufnr })
 end
 
 --- The completion menu keeps its keys: with the menu open nothing is taken.
 ---@param part instant.Part
 ---@return boolean
 function M.take(part)
-  if vim.fn.pumvisible() == 1 then
+  if require('instant.menu').is_open() then
     return false
   end
   local bufnr = vim.api.nvim_get_current_buf()
@@ -44,10 +61,72 @@ function M.take(part)
   })
 end
 
+--- Shows another completion; asks for others first where that was not done at this place.
+---@param step integer 1 for the next one, -1 for the one before
+---@return boolean
+function M.cycle(step)
+  if require('instant.menu').is_open() or not M._is_shown() then
+    return false
+  end
+  local bufnr = vim.api.nvim_get_current_buf()
+  local place = M._place(bufnr)
+  local asked = alternatives[bufnr]
+  if asked and asked.place == place then
+    vim.schedule(function()
+      vim.lsp.inline_completion.select({ bufnr = bufnr, count = step })
+    end)
+  else
+    alternatives[bufnr] = { place = place, step = step }
+    vim.schedule(function()
+      -- Neovim asks after a moving of the cursor only; how is seen to by _watch_requests.
+      vim.api.nvim_exec_autocmds('CursorMovedI', { buffer = bufnr, modeline = false })
+    end)
+  end
+  return true
+end
+
 --- Accepting by a function that inserts nothing hides what is shown, and drops what was asked.
 ---@return boolean
 function M.dismiss()
   return vim.lsp.inline_completion.get({ on_accept = function() end })
+end
+
+--- Neovim asks for one completion by itself, and has no function to ask for more: so its request is made to.
+---@param client vim.lsp.Client
+function M._watch_requests(client)
+  if watched[client.id] then
+    return
+  end
+  watched[client.id] = true
+  local request = client.request
+  ---@diagnostic disable-next-line: duplicate-set-field
+  client.request = function(self, method, params, answered, bufnr)
+    local here = method == METHOD and vim.uri_to_bufnr(params.textDocument.uri) or nil
+    local asked = here and alternatives[here]
+    if not here or not asked or asked.place ~= M._place(here) then
+      return request(self, method, params, answered, bufnr)
+    end
+    params.context.triggerKind = INVOKED
+    return request(self, method, params, function(...)
+      answered(...)
+      vim.lsp.inline_completion.select({ bufnr = here, count = asked.step or 0 })
+      asked.step = nil
+    end, bufnr)
+  end
+end
+
+---@param bufnr integer
+---@return string
+function M._place(bufnr)
+  local row, col = unpack(vim.api.nvim_win_get_cursor(0))
+  return ('%d:%d:%d'):format(vim.api.nvim_buf_get_changedtick(bufnr), row, col)
+end
+
+--- Whether a completion is shown, which Neovim tells only by its drawing of it.
+---@return boolean
+function M._is_shown()
+  local namespace = vim.api.nvim_get_namespaces()['nvim.lsp.inline_completion']
+  return namespace ~= nil and #vim.api.nvim_buf_get_extmarks(0, namespace, 0, -1, { limit = 1 }) > 0
 end
 
 --- Neovim keeps the range as it was when the answer came; what was typed since belongs to it, too.

@@ -7,6 +7,7 @@ local M = {}
 ---@field message string  a sentence that says what to do
 ---@field tier string
 ---@field model string
+---@field off_languages? string[]  language identifiers without completions, by the server's settings
 
 local by_client = {} ---@type table<integer, instant.Status?>
 
@@ -34,7 +35,23 @@ function M.statusline()
   if not status then
     return ''
   end
-  return ('instant: %s%s'):format(status.state, status.tier == 'thinking' and ' (thinking)' or '')
+  local why = require('instant.pause').reason(0)
+  if not why and vim.list_contains(status.off_languages or {}, vim.bo.filetype) then
+    why = 'off for ' .. vim.bo.filetype
+  end
+  local state = status.state == 'ready' and why or status.state
+  return ('instant: %s%s'):format(state, status.tier == 'thinking' and ' (thinking)' or '')
+end
+
+--- The whole of it, for a message.
+---@return string
+function M.sentence()
+  local status = M.get()
+  if not status then
+    return 'no server is attached to this buffer; :checkhealth instant says why'
+  end
+  local why = require('instant.pause').reason(0)
+  return ('%s: %s%s'):format(status.state, status.message, why and (' Completions are %s.'):format(why) or '')
 end
 
 --- Asks the server, and waits for its answer.
