@@ -26,7 +26,6 @@ from rich.text import Text
 
 from context.document import Snapshot
 from context.languages import for_path
-from lsp_server.transport import Frames
 
 EXAMPLE_FILE = "examples/invoices.py"
 EXAMPLE_LINE = 'not paid yet."""\n    return '
@@ -277,6 +276,8 @@ class _Client:
 
     def _read(self) -> None:
         assert self._process.stdout is not None
+        from lsp_server.transport import Frames  # noqa: PLC0415  brings pygls, which no other command needs
+
         frames = Frames()
         while chunk := os.read(self._process.stdout.fileno(), 1 << 16):
             for body in frames.feed(chunk):

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from rich.console import Console
 
@@ -16,6 +17,10 @@ from lsp_server.endpoint.engine_cli import fetch
 from lsp_server.endpoint.models import ModelError, ModelFile
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.settings import load
+
+# A busy machine is no fault of what is tested: how long an example takes is no reason to fail.
+hypothesis.settings.register_profile("untimed", hypothesis.settings(), deadline=None)
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

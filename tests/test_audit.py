@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import secrets
 import shutil
 import subprocess
 import sys
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 from lsp_server.__main__ import main
 from lsp_server.ledger import chain as chains
 from lsp_server.ledger import entries, verify
-from lsp_server.ledger.audit import Audit, AuditError, AuditOptions, new_request_id
+from lsp_server.ledger.audit import Audit, AuditError, AuditOptions
 from lsp_server.ledger.chain import Chain, ChainError, Fsync, Head
 from lsp_server.ledger.entries import Ended, Entry, EntryError, Judged, Refused, Sent
 from lsp_server.ledger.entries import Path as TrailPath
@@ -63,7 +64,8 @@ def kinds(folder: Path) -> list[str]:
 def sent(audit: Audit, **changed: str) -> Sent:
     told = {"model": "qwen", "path": "src/pay.py", "role": "developer", **changed}
     return Sent(
-        new_request_id(), "completion", "instant", entries.name(told["role"]), entries.name(told["model"]),
+        entries.RequestId(secrets.token_hex(8)), "completion", "instant",
+        entries.name(told["role"]), entries.name(told["model"]),
         entries.origin("https://ada:secret@gpu.internal:8000/v1?x=1"), audit.workspace_id("file:///work"),
         entries.path(told["path"]), audit.digest(CODE), len(CODE),
     )  # fmt: skip

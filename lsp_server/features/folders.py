@@ -52,7 +52,6 @@ class Folders:
     def __init__(self, ls: InstantServer) -> None:
         self._ls = ls
         self._shown: dict[str, asyncio.Task[bool]] = {}
-        self._n_progress = 0
         self.troubles: dict[str, str] = {}
         """Why folders are not indexed, by their path."""
 

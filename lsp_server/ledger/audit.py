@@ -29,7 +29,7 @@ from platformdirs import user_state_path
 from lsp_server import __version__
 from lsp_server.ledger import entries
 from lsp_server.ledger.chain import FSYNC_INTERVAL_S, Chain, ChainError, Fsync, now
-from lsp_server.ledger.entries import Digest, Entry, Lost, RequestId, Started, Word
+from lsp_server.ledger.entries import Digest, Entry, Lost, Started, Word
 
 MAX_QUEUED = 4_096
 """Entries; more of them wait only where a disk hangs."""
@@ -206,11 +206,6 @@ class Audit:
             self.state, self.reason = state, reason
         self._opened.set()
         self._on_change(state, reason)
-
-
-def new_request_id() -> RequestId:
-    """A name for a request, by which later entries refer to it."""
-    return RequestId(secrets.token_hex(8))
 
 
 _Item = dict[str, Any] | threading.Event | None
