@@ -5,7 +5,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
-import { explain, picture, run, seen, step, task, untilStatus } from "./vscode_session.mjs";
+import { explain, ghost, menu, picture, run, seen, step, task, untilStatus } from "./vscode_session.mjs";
 
 const GHOST = "[class*=ghost-text]";
 async function missingServer(page) {
@@ -32,13 +32,7 @@ async function completeAndAccept(page) {
 
 /** Opens the status bar item's menu and restarts the server from it. */
 async function restartFromMenu(page) {
-  await page.locator(".statusbar-item", { hasText: "Instant:" }).click();
-  const entries = page.locator(".quick-input-list .monaco-list-row .label-name");
-  await entries.first().waitFor();
-  seen.menu = (await entries.allInnerTexts()).map((text) => text.trim());
-  await picture(page, "menu");
-  await page.keyboard.type("Restart Server");
-  await page.keyboard.press("Enter");
+  seen.menu = await menu(page, "Restart Server");
   await untilStatus(page, "starting");
   await untilStatus(page, "ready");
 }
@@ -69,16 +63,7 @@ async function untilGhost(page) {
     throw new Error("no ghost text appeared");
   }
   step("ghost text");
-  return page.evaluate(ghostText);
-}
-
-/** The ghost text, all its lines. Runs in the page. */
-function ghostText() {
-  const text = (nodes) => nodes.map((node) => node.textContent.replaceAll("\u00a0", " "));
-  const all = (selector) => [...document.querySelectorAll(selector)];
-  const firstLine = text(all(".view-lines [class*=ghost-text-decoration]")).join("");
-  const below = all(".suggest-preview-text .view-line").sort((a, b) => parseInt(a.style.top) - parseInt(b.style.top));
-  return [firstLine, ...text(below)].join("\n");
+  return ghost(page);
 }
 
 /** Whether the text of the editor, without its ghost text, contains `text`. Runs in the page. */

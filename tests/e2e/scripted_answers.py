@@ -1,7 +1,8 @@
-"""A scripted endpoint as a process, whose chats are answered by what their last message holds.
+"""A scripted endpoint as a process, whose answers go by what they are asked with.
 
-Its argument is a JSON file with `port`, `model`, `answers` (a part of the message, and the answer to it; the first one
-that fits) and `first_token_ms`.
+Its argument is a JSON file with `port`, `model`, `answers` (a part of the question, which is a chat's last message or a
+completion's prompt, and the answer to it; the first one that fits), `first_token_ms`, and maybe `slow` (such a part,
+and the milliseconds that its answer takes instead). Every answer given is noted in the file beside it, by its part.
 """
 
 from __future__ import annotations
@@ -16,14 +17,16 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from scripted_endpoint import Reply, Request, ScriptedEndpoint
 
 
-async def serve(script: dict[str, Any]) -> None:
+async def serve(script: dict[str, Any], given: Path) -> None:
     """Answers until it is ended from outside."""
 
     def answering(request: Request) -> Reply:
         messages = request.body.get("messages")
-        said = messages[-1]["content"] if messages else ""
-        answer = next((answer for part, answer in script["answers"].items() if part in said), "")
-        return Reply((answer,), first_token_ms=script["first_token_ms"])
+        said = messages[-1]["content"] if messages else str(request.body.get("prompt", ""))
+        part, answer = next(((part, answer) for part, answer in script["answers"].items() if part in said), ("", ""))
+        with given.open("a", encoding="utf-8") as file:
+            file.write(f"{part}\n")
+        return Reply((answer,), first_token_ms=script.get("slow", {}).get(part, script["first_token_ms"]))
 
     endpoint = ScriptedEndpoint(model=script["model"], port=script["port"])
     endpoint.answering = answering
@@ -32,4 +35,5 @@ async def serve(script: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(serve(json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))))
+    place = Path(sys.argv[1])
+    asyncio.run(serve(json.loads(place.read_text(encoding="utf-8")), place.with_suffix(".given")))

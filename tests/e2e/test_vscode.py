@@ -68,7 +68,20 @@ def test_the_function_is_explained_in_a_view_with_progress_that_can_be_cancelled
 
 
 def test_the_status_bar_item_opens_a_menu(seen: Seen) -> None:
-    assert seen.menu == ["Turn Thinking On", "Show Report", "Doctor", "Restart Server", "Show Log", "Open Settings"]
+    assert seen.menu == [
+        "Snooze for 5 Minutes",
+        "Snooze for 15 Minutes",
+        "Snooze for 60 Minutes",
+        "Turn Off for python",
+        "Turn Off in This Folder",
+        "Turn Thinking On",
+        "Show What Is Sent",
+        "Show Report",
+        "Doctor",
+        "Restart Server",
+        "Show Log",
+        "Open Settings",
+    ]
 
 
 def test_a_server_that_crashed_is_started_again(seen: Seen) -> None:

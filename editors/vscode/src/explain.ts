@@ -1,9 +1,10 @@
 // Explanations on demand: asks the server for one and fills the view while it streams, with progress that can be cancelled.
 
-import { CancellationTokenSource, type Disposable, ProgressLocation, window } from "vscode";
+import { CancellationTokenSource, type Disposable, l10n, ProgressLocation, window } from "vscode";
 import { ExecuteCommandRequest, type LanguageClient, ProgressType, WorkDoneProgress } from "vscode-languageclient/node";
 
 import { ExplanationView } from "./explanationView";
+import { tell } from "./telling";
 
 export const EXPLAIN = "instant.explain";
 export const TOGGLE_THINKING = "instant.toggleThinking";
@@ -33,7 +34,7 @@ export class Explanations implements Disposable {
   async run(client: LanguageClient, given: unknown): Promise<void> {
     const asked = (given as Asked | undefined) ?? selected(client);
     if (asked === undefined) {
-      void window.showInformationMessage("Open a file and put the cursor into what is to be explained.");
+      tell(l10n.t("Open a file and put the cursor into what is to be explained."));
       return;
     }
     const n = ++this.nAsked;

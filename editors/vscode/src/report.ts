@@ -1,7 +1,9 @@
 // Shows the server's report: one page without scripts, in a view that may run none and fetch nothing.
 
 import { readFile } from "node:fs/promises";
-import { ViewColumn, window } from "vscode";
+import { l10n, ViewColumn, window } from "vscode";
+
+import { tell } from "./telling";
 
 export const REPORT = "instant.report";
 
@@ -14,11 +16,11 @@ interface Reported {
 export async function showReport(result: unknown): Promise<void> {
   const { path, message } = result as Reported;
   if (path === undefined) {
-    void window.showInformationMessage(message ?? "There is no report.");
+    tell(message ?? l10n.t("There is no report."));
     return;
   }
   const html = await readFile(path, "utf8");
-  const view = window.createWebviewPanel("instant-report", "Instant Report", ViewColumn.Active, {
+  const view = window.createWebviewPanel("instant-report", l10n.t("Instant Report"), ViewColumn.Active, {
     enableScripts: false,
     localResourceRoots: [],
   });

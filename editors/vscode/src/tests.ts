@@ -1,13 +1,13 @@
 // Generates tests for what the cursor stands in; which, where and how, and the edit itself, are the server's.
 
-import { window } from "vscode";
+import { l10n } from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 
 import { ask, type Place, selected } from "./asking";
+import { tell } from "./telling";
 
 export const GENERATE_TESTS = "instant.generateTests";
 
-const TOLD_MS = 8_000;
 let nAsked = 0;
 
 interface Generated {
@@ -18,15 +18,15 @@ interface Generated {
 export async function generateTests(client: LanguageClient, given: unknown): Promise<void> {
   const place = (given as Place | undefined) ?? selected(client);
   if (place === undefined) {
-    void window.showInformationMessage("Open a file and put the cursor into what tests are wanted for.");
+    tell(l10n.t("Open a file and put the cursor into what tests are wanted for."));
     return;
   }
   try {
     const made = await ask<Generated>(client, GENERATE_TESTS, place, `${GENERATE_TESTS}.${++nAsked}`);
     if (made !== undefined) {
-      window.setStatusBarMessage(made.text, TOLD_MS);
+      tell(made.text);
     }
   } catch (error) {
-    void window.showWarningMessage(error instanceof Error ? error.message : String(error));
+    tell(error instanceof Error ? error.message : String(error));
   }
 }

@@ -1,0 +1,25 @@
+// Shows what a completion at the cursor sends to the model; the prompt and the reasons for its parts are the server's.
+
+import { l10n, window } from "vscode";
+import type { LanguageClient } from "vscode-languageclient/node";
+
+import { showPage } from "./pages";
+import { tell } from "./telling";
+
+export const SHOW_CONTEXT = "instant.showContext";
+
+/** `ask` takes a document and a position; without them the server shows the last place it was asked for. */
+export async function showContext(client: LanguageClient, ask: (place: unknown[]) => unknown): Promise<unknown> {
+  const editor = window.activeTextEditor;
+  const place = editor && [
+    client.code2ProtocolConverter.asUri(editor.document.uri),
+    client.code2ProtocolConverter.asPosition(editor.selection.active),
+  ];
+  const shown = ((await ask(place ?? [])) ?? (await ask([]))) as { markdown: string } | null;
+  if (shown === null) {
+    tell(l10n.t("Nothing is sent from here: open a file of which something may be sent."));
+    return shown;
+  }
+  await showPage("What Instant sends.md", shown.markdown);
+  return shown;
+}
