@@ -152,6 +152,13 @@ def test_without_the_server_typing_goes_on_and_checkhealth_says_what_to_install(
     assert "pip install instant-lsp" in health
 
 
+def test_checkhealth_before_any_file_does_not_say_that_it_is_off(start: Start) -> None:
+    health = start({}).checkhealth()
+    assert "The server is found: " in health
+    assert "No server is running" in health
+    assert "not enabled" not in health
+
+
 def test_the_help_file_has_every_setting_and_a_tag_for_every_function(start: Start, tmp_path: Path) -> None:
     doc = shutil.copytree(PLUGIN / "doc", tmp_path / "runtime" / "doc")
     assert vimdoc() in (doc / "instant.txt").read_text(encoding="utf-8")
@@ -162,5 +169,5 @@ def test_the_help_file_has_every_setting_and_a_tag_for_every_function(start: Sta
         nvim.command(f"help {subject}")
         assert nvim.lua("return vim.fn.expand('%:t')") == "instant.txt"
     for name in nvim.lua("return vim.tbl_keys(require('instant'))"):
-        if not name.startswith("_") and name != "follow":
+        if not name.startswith("_"):
             nvim.command(f"help instant.{name}()")

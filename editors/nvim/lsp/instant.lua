@@ -19,7 +19,7 @@ return {
     experimental = { instantDiagnostics = true, instantUserSettings = true },
   },
   before_init = function(params, config)
-    require('instant').give_settings(params, config)
+    require('instant')._give_settings(params, config)
   end,
   on_init = function(client)
     client.settings = client.config.settings

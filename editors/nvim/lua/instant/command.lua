@@ -19,7 +19,7 @@ local SNOOZE_MINUTES = 15
 local subcommands = {
   enable = {
     run = function()
-      vim.lsp.enable('instant')
+      require('instant').enable()
     end,
   },
   disable = {
@@ -30,7 +30,7 @@ local subcommands = {
   restart = {
     run = function()
       vim.lsp.enable('instant', false)
-      vim.lsp.enable('instant')
+      require('instant').enable()
     end,
   },
   snooze = {

@@ -10,6 +10,9 @@ local DOCTOR_MS = 120000 -- a slow model reads a prompt and answers
 function M.check()
   vim.health.start('instant-lsp')
   M._check_neovim()
+  if require('instant').is_set_up() then
+    require('instant').enable() -- no file may have been opened yet
+  end
   if not M._check_command() then
     return
   end

@@ -55,35 +55,44 @@ end
 --- Gives the server the settings of setup() and no others: those of a project may not name an endpoint.
 ---@param params lsp.InitializeParams
 ---@param config vim.lsp.ClientConfig
-function M.give_settings(params, config)
+function M._give_settings(params, config)
   local trusted = type(params.initializationOptions) == 'table' and params.initializationOptions.trusted
     or nil
   params.initializationOptions = vim.tbl_extend('force', M._settings or {}, { trusted = trusted })
   config.settings = { instant = M._settings }
 end
 
+--- Starts the server for open and future files: what setup() leaves to the first file.
+function M.enable()
+  if M._cmd then
+    vim.lsp.config('instant', { cmd = M._cmd })
+  end
+  vim.lsp.enable('instant')
+end
+
+--- Whether setup() was called by the user's own configuration.
+---@return boolean
+function M.is_set_up()
+  return M._settings ~= nil
+end
+
 --- Neovim's LSP client takes 20 ms to load: at start-up that is left to the first file.
 function M._enable_when_needed()
   if vim.v.vim_did_enter == 1 then
-    M._enable()
+    M.enable()
     return
   end
   vim.api.nvim_create_autocmd('FileType', {
     group = vim.api.nvim_create_augroup('instant.setup', {}),
     once = true,
-    callback = vim.schedule_wrap(M._enable),
+    callback = vim.schedule_wrap(function()
+      if vim.v.vim_did_enter == 1 then
+        M.enable()
+      else
+        vim.api.nvim_create_autocmd('VimEnter', { once = true, callback = M.enable })
+      end
+    end),
   })
-end
-
-function M._enable()
-  if vim.v.vim_did_enter == 0 then
-    vim.api.nvim_create_autocmd('VimEnter', { once = true, callback = M._enable })
-    return
-  end
-  if M._cmd then
-    vim.lsp.config('instant', { cmd = M._cmd })
-  end
-  vim.lsp.enable('instant')
 end
 
 --- Whether this runs because a file of the opened project has called, which 'exrc' allows.
