@@ -31,7 +31,7 @@ def _serve(_: argparse.Namespace) -> int:
 def _parser(argv: list[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="instant-lsp",
-        description="Inline completions and explanations from your own model, inside your own network.",
+        description="Inline completions, explanations, fixes and tests from your own model, inside your own network.",
     )
     parser.add_argument("--version", action="version", version=f"instant-lsp {__version__}")
     subparsers = parser.add_subparsers(required=True, metavar="command")

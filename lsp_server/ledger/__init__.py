@@ -1,1 +1,1 @@
-"""What the server leaves behind for others to check: the audit trail; knows no document, prompt or answer."""
+"""What the server leaves behind for others: audit trail, metrics and the report; knows no document, prompt or answer."""
