@@ -1,1 +1,1 @@
-"""What the server leaves behind for others: audit trail, metrics and the report; knows no document, prompt or answer."""
+"""What the server leaves behind for others: audit trail, metrics, report; knows no document, prompt or answer."""
