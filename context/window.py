@@ -22,6 +22,7 @@ from context.tokens import MARGIN, UNKNOWN_RATE, n_line_tokens, n_lines_tokens, 
 __all__ = ["Budget", "ContextWindow", "Snippet", "build_window", "n_tokens"]
 
 SNAP_LINES = 64
+_SUFFIX_SNAP_LINES = 16
 _TOKENS_PER_SNAP = 24
 _SUFFIX_SHARE = 0.25
 _SNIPPET_STEPS = 4
@@ -156,6 +157,7 @@ def _frame(snapshot: Snapshot, offset: int, budget: Budget, n_snippets: float, *
         return _Frame(_snapped_start(snapshot, offset, core - after - n_head), end, n_head, total - core)
     if budget.suffix_tokens is None:
         end, after = _last_fitting(text, offset, core - before)
+        end = _snapped_end(text, offset, end)
     return _Frame(start, end, 0.0, total - before - after)
 
 
@@ -326,6 +328,19 @@ def _snapped_start(snapshot: Snapshot, offset: int, budget_tokens: float) -> int
     for _ in range(-n_lines % step):
         start = text.find("\n", start, cursor_line) + 1 or cursor_line
     return start
+
+
+def _snapped_end(text: str, offset: int, end: int) -> int:
+    """Where the suffix ends: what is typed above takes from its room, and must not shorten it with every line."""
+    if end == len(text) or text[end - 1] != "\n":
+        return end
+    n_below = text.count("\n", offset, end)
+    step = _SUFFIX_SNAP_LINES
+    while step > max(1, n_below // 3):
+        step //= 2
+    for _ in range(text.count("\n", 0, end) % step):
+        end = text.rfind("\n", offset, end - 1) + 1
+    return end
 
 
 def _step(budget_tokens: float) -> int:
