@@ -124,7 +124,8 @@ def test_changed_settings_hold_at_once(worked: Worked) -> None:
 
 
 def test_a_cell_of_a_notebook_is_completed(worked: Worked) -> None:
-    assert worked.cell == "drawn = plot(rows)"
+    notebook = json.loads((worked.folder / "c.ipynb").read_text(encoding="utf-8"))
+    assert "".join(notebook["cells"][0]["source"]) == "drawn = plot(rows)"
 
 
 def test_nothing_ever_pops_up(worked: Worked) -> None:

@@ -122,7 +122,6 @@ class Worked:
     off_here: str
     off_language: str
     settings: Mapping[str, Any]
-    cell: str
     notifications: Sequence[str]
     given: Sequence[str]
     folder: Path
