@@ -9,13 +9,15 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
 
-.PHONY: try test test-deploy check unit lock vscode bundle clean
+.PHONY: try test test-deploy check unit e2e lock vscode bundle clean
 
 try: $(VENV)/.installed
 	$(BIN)/instant-lsp engine fetch
 	$(BIN)/instant-lsp try
 
-test: check unit
+# Editors are mostly waited for, so their tests run beside the others.
+test: check
+	$(MAKE) -j2 --output-sync=target unit e2e
 
 check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -23,7 +25,10 @@ check: $(VENV)/.installed-dev
 	$(BIN)/mypy
 
 unit: $(VENV)/.installed-dev
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --ignore=tests/e2e
+
+e2e: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest tests/e2e
 
 test-deploy: $(VENV)/.installed-dev
 	sh tests/deploy/set_up.sh
