@@ -189,6 +189,9 @@ class Protocol(LanguageServerProtocol):
             self._refuse(msg_id, JsonRpcInternalError(f"internal error: {type(error).__name__}; see the server's log"))
 
     def _check_handler_result(self, future: Future[Any]) -> None:
+        """What came of a notification, which is remembered no longer: pygls would keep each one for good."""
+        for name in [name for name, running in self._request_futures.items() if running is future]:
+            del self._request_futures[name]
         error = None if future.cancelled() else future.exception()
         if isinstance(error, JsonRpcException):
             log.warning("a notification is refused: %s", error.message)

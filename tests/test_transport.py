@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -15,6 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from wire import SERVE, Editor, ResponseError, in_time, own_environment, start
 
+from lsp_server.server import InstantServer
 from lsp_server.transport import MAX_MESSAGE_BYTES, Frames, FramingError
 
 CANARY = "xylophone_quartz"
@@ -291,3 +293,19 @@ async def test_files_of_the_opened_folder_do_not_shadow_ours(tmp_path: Path, com
         editor.open("def add(a, b):\n    return")
         await editor.lives()
         assert await editor.leave() == 0
+
+
+async def test_notifications_that_are_over_leave_nothing_behind() -> None:
+    protocol = InstantServer().protocol
+    uri = {"uri": "file:///a.py"}
+    document = {**uri, "languageId": "python", "version": 0, "text": "a = 1\n"}
+    place = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}
+    change = {"textDocument": {**uri, "version": 1}, "contentChanges": [{"range": place, "text": "b"}]}
+    for message in (
+        {"id": 1, "method": "initialize", "params": {"processId": None, "rootUri": None, "capabilities": {}}},
+        {"method": "textDocument/didOpen", "params": {"textDocument": document}},
+        {"method": "textDocument/didChange", "params": change},
+        {"method": "textDocument/didClose", "params": {"textDocument": uri}},
+    ):
+        protocol.receive(json.dumps({"jsonrpc": "2.0", **message}).encode())
+    assert protocol._request_futures == {}
