@@ -134,9 +134,14 @@ async function report(page) {
   step("the report is shown");
 }
 
+/** Puts the cursor at `line:column`; a box that is confirmed before it has read its line goes nowhere. */
 async function goTo(page, place) {
-  await page.keyboard.press("Control+G");
-  await page.locator(".quick-input-widget input").first().waitFor();
-  await page.keyboard.type(place);
-  await page.keyboard.press("Enter");
+  const there = page.locator(".statusbar-item", { hasText: `Ln ${place.split(":")[0]},` }).first();
+  while (!(await there.isVisible())) {
+    await page.keyboard.press("Control+G");
+    await page.locator(".quick-input-widget input").first().waitFor();
+    await page.keyboard.type(place, { delay: 30 });
+    await page.keyboard.press("Enter");
+    await there.waitFor({ timeout: 5_000 }).catch(() => page.keyboard.press("Escape"));
+  }
 }
