@@ -1,8 +1,9 @@
 """The sections of the settings: owns every option, its default, its documentation and who may set it, not its sources.
 
 An option of scope `user` may redirect traffic, run something or loosen a rule: no editor sets it. One of scope
-`machine` is taken from editors that say that no opened folder can set it, one of scope `any` from every editor. What an
-opened repository may ask for is an option's `tightest` value alone, or more of it where that is a list.
+`machine` is taken from what comes with `initialize`, and later from editors that say that no opened folder can set it;
+one of scope `any` from every editor. What an opened repository may ask for is an option's `tightest` value alone, or more
+of it where that is a list.
 """
 
 from __future__ import annotations
