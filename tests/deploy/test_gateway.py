@@ -88,6 +88,7 @@ def _tampered(key: Key) -> str:
     return ".".join((head, base64.urlsafe_b64encode(said).rstrip(b"=").decode(), signature))
 
 
+@pytest.mark.filterwarnings("ignore::jwt.warnings.InsecureKeyLengthWarning")  # who forges takes what he can get
 @pytest.mark.parametrize(
     ("make", "says"),
     [
@@ -103,6 +104,7 @@ def _tampered(key: Key) -> str:
         (lambda key: jwt.encode(claims("ada", "senior"), key.private, "RS512", headers={"kid": "current"}), "not sig"),
         (lambda key: hs256(claims("ada", "senior"), "another secret that is as long as it has to be"), "not signed"),
         (lambda key: hs256(claims("ada", "senior"), kid="current"), "not signed"),
+        (lambda key: hs256(claims("ada", "senior"), "unknown", kid="half-removed"), "not signed"),
         (lambda key: rs256(key, claims("ada", "senior", iss="https://elsewhere.example.com/")), "somebody else"),
         (lambda key: rs256(key, claims("ada", "senior", aud="payroll")), "somebody else"),
         (lambda key: rs256(key, claims("ada", "senior", aud=["payroll", "mail"])), "somebody else"),
@@ -513,6 +515,13 @@ def test_a_name_cannot_break_its_line(site: Site) -> None:
     name = 'ad","status":1}\n{"x":"'
     answer = check_asked(site, 200, token=gateway.token(name))
     assert gateway.entry(answer.headers["x-request-id"])["user"] == name
+
+
+def test_a_path_cannot_break_its_line(site: Site) -> None:
+    answer = check_asked(site, 403, path="/v1/" + "long" * 5_000, says="this path is not served")
+    entry = site[0].entry(answer.headers["x-request-id"])
+    assert entry["status"] == 403
+    assert entry["path"].startswith("/v1/long")
 
 
 @pytest.mark.parametrize("sent", ["short", "with a blank", '"},{"', "x" * 65])
