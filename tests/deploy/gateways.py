@@ -106,7 +106,7 @@ class Gateway:
 def running(folder: Path, replicas: Mapping[str, Mapping[str, str]]) -> Iterator[Gateway]:
     """A gateway in front of `replicas`, once every one of them is found healthy."""
     gateway = Gateway(folder)
-    _lay_out(gateway)
+    lay_out(gateway)
     gateway.write_replicas(replicas)
     with contextlib.ExitStack() as stack:
         log = folder / "programs.log"
@@ -118,7 +118,7 @@ def running(folder: Path, replicas: Mapping[str, Mapping[str, str]]) -> Iterator
                 "mtail", *mtail, "--address", "127.0.0.1", "--port", str(gateway.mtail_port), "--logtostderr", log=log
             )
         )
-        haproxy = stack.enter_context(started("haproxy", "-W", "-f", gateway.files, log=log, env=_environ(gateway)))
+        haproxy = stack.enter_context(started("haproxy", "-W", "-f", gateway.files, log=log, env=environ_of(gateway)))
         gateway.pid = haproxy.pid
         eventually(gateway._is_up, "the gateway is up")
         for tier, pods in replicas.items():
@@ -132,14 +132,15 @@ def _is_pod_up(gateway: Gateway, tier: str, pod: str) -> bool:
     return line in gateway.metrics(gateway.metrics_url)
 
 
-def _lay_out(gateway: Gateway) -> None:
+def lay_out(gateway: Gateway) -> None:
+    """Puts the files where they are read, with a key and a certificate of the tests."""
     files = gateway.files
     shutil.copytree(DEPLOY / "gateway", files, ignore=shutil.ignore_patterns("*.md"))
     for name in ("keys", "tls", "run"):
         (files / name).mkdir()
     gateway.key.write(files / "keys")
     with (files / "maps/algorithms.map").open("a") as algorithms, (files / "maps/keys.map").open("a") as keys:
-        algorithms.write("shared HS256\n")
+        algorithms.write("shared HS256\nhalf-removed HS256\n")
         keys.write(f"shared {SHARED_SECRET}\n")
     _write_certificate(gateway)
     gateway.access_log.parent.mkdir()
@@ -161,9 +162,11 @@ def _write_certificate(gateway: Gateway) -> None:
     gateway.tls.load_verify_locations(gateway.ca_file)
 
 
-def _environ(gateway: Gateway) -> dict[str, str]:
+def environ_of(gateway: Gateway) -> dict[str, str]:
+    """What gateway.env says on this machine."""
     return variables(
         "gateway/gateway.env",
+        CONFIG=str(gateway.files),
         INSTANT_BIND=f"127.0.0.1:{gateway.port}",
         INSTANT_CERTIFICATE=str(gateway.files / "tls" / "gateway.pem"),
         INSTANT_POD_KEY=POD_KEY,

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gateways
 import pytest
 from programs import DEPLOY, ROOT, program, run
 from scripted_endpoint import ScriptedEndpoint
@@ -69,6 +70,20 @@ def test_options_that_are_named_exist(page: str) -> None:
             continue
         options = [word for word in words if word.startswith("--")]
         assert [option for option in options if option not in described] == []
+
+
+@pytest.mark.parametrize("page", ["docs/operations.md", "deploy/gateway/README.md"])
+def test_the_gateways_check_knows_what_its_unit_knows(page: str, tmp_path: Path) -> None:
+    """The page's own command: addresses and keys are in the unit's environment file, and not in the configuration."""
+    gateway = gateways.Gateway(tmp_path)
+    gateways.lay_out(gateway)
+    environment = tmp_path / "haproxy.env"
+    environment.write_text("".join(f"{name}={value}\n" for name, value in gateways.environ_of(gateway).items()))
+    checks = set(re.findall(r"^.*haproxy -c[^&\n]*", "".join(blocks(page)), re.MULTILINE))
+    assert checks
+    for check in checks:
+        said = run("bash", "-euc", check.replace("/etc/default/haproxy", str(environment)), env={})
+        assert "Configuration file is valid" in said
 
 
 async def test_a_backup_of_the_trail_is_proved(tmp_path: Path) -> None:
