@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -93,6 +94,14 @@ async def test_the_copy_has_unsaved_text_but_no_secrets(folder: Path) -> None:
     assert tried.output == "2 False"
 
 
+async def test_what_is_installed_is_not_written_to(folder: Path) -> None:
+    text = "print(open('node_modules/x/index.js').read() == '')"
+    tried = await check_run(folder, text, "passed", buffers={"node_modules/x/index.js": "unsaved"})
+    assert tried.output == "True"
+    tried = await check_run(folder, text, "not run", path="node_modules/x/test_index.js")
+    assert "installed" in tried.reason
+
+
 async def test_the_environment_has_no_tokens(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("INSTANT_LSP_ENDPOINT_INSTANT_TOKEN_ENV", "COMPANY_TOKEN", "AWS_SECRET_ACCESS_KEY", "LD_PRELOAD_X"):
         monkeypatch.setenv(name, "sesame")
@@ -124,6 +133,23 @@ async def test_what_is_left_running_is_ended(folder: Path, tmp_path: Path) -> No
     )
     await check_run(folder, text, "passed")
     await check_gone(int(started.read_text()))
+
+
+async def test_what_has_left_the_group_keeps_nobody_waiting(folder: Path, tmp_path: Path) -> None:
+    started = tmp_path / "pid"
+    text = (
+        "import subprocess, sys\n"
+        "code = 'import time; time.sleep(600)'\n"
+        "child = subprocess.Popen([sys.executable, '-c', code], start_new_session=True)\n"
+        f"open({str(started)!r}, 'w').write(str(child.pid))\n"
+        "print('done', flush=True)\n"
+    )
+    try:
+        async with asyncio.timeout(60):
+            tried = await check_run(folder, text, "passed")
+        assert tried.output == "done"
+    finally:
+        os.kill(int(started.read_text()), signal.SIGKILL)
 
 
 async def check_gone(pid: int) -> None:

@@ -25,6 +25,7 @@ from typing import Literal
 from context.codegraph.files import BUILT, VENDORED
 from context.secrets import is_refused
 from lsp_server.assist.placement import Plan
+from lsp_server.assist.repository import is_within
 
 MAX_FILES = 20_000
 MAX_BYTES = 300_000_000
@@ -33,6 +34,9 @@ MAX_BYTES = 300_000_000
 MAX_OUTPUT_CHARS = 4_000
 _MAX_READ_BYTES = 256_000
 _LOOK_S = 0.05
+_LEFT_S = 2.0
+"""How long is read on when all is ended, for what was said before."""
+
 _INSTALLED = frozenset({"node_modules", ".venv", "venv", "vendor", ".bundle", "site-packages"})
 _KEPT_VARIABLES = re.compile(
     r"PATH|HOME|USER|LOGNAME|LANG|LC_\w+|TZ|TMPDIR|TMP|TEMP|SYSTEMROOT|COMSPEC|PATHEXT|USERPROFILE|APPDATA"
@@ -74,12 +78,12 @@ async def run(bench: Bench, plan: Plan, text: str, names: Sequence[str], deadlin
     try:
         copied = asyncio.ensure_future(asyncio.to_thread(_copy, bench, place, plan.path, text))
         try:
-            is_whole = await asyncio.shield(copied)
+            reason = await asyncio.shield(copied)
         except asyncio.CancelledError:
             await copied  # a thread is not stopped, and would write on into what is deleted
             raise
-        if not is_whole:
-            return Trial("not run", reason="The folder is too large to be copied for a run.")
+        if reason:
+            return Trial("not run", reason=reason)
         return await _ran(command, place / plan.project, place, deadline_s)
     except OSError as error:
         return Trial("not run", reason=f"The tests could not be run ({error.strerror}).")
@@ -97,7 +101,8 @@ async def _ran(command: Sequence[str], cwd: Path, place: Path, deadline_s: float
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
     )
-    reading = asyncio.create_task(_read(process))
+    said = bytearray()
+    reading = asyncio.create_task(_read(process, said))
     try:
         async with asyncio.timeout(deadline_s):
             # `wait` returns only when nobody holds the pipe any more, and what was left running may hold it for ever.
@@ -107,20 +112,20 @@ async def _ran(command: Sequence[str], cwd: Path, place: Path, deadline_s: float
         return Trial("not run", reason=f"The tests did not end within {deadline_s:g} s.")
     finally:
         _end(process)
-        said = await reading
+        await asyncio.wait([reading], timeout=_LEFT_S)
+        process._transport.close()  # type: ignore[attr-defined]  what has left the group may hold the pipe for ever
         await process.wait()
     output = _ESCAPES.sub("", said.decode("utf-8", "replace")).replace(f"{place}{os.sep}", "").replace(str(place), ".")
     is_passed = process.returncode == 0 and not _RAN_NONE.search(output)
     return Trial("passed" if is_passed else "failed", output[-MAX_OUTPUT_CHARS:].strip())
 
 
-async def _read(process: asyncio.subprocess.Process) -> bytes:
-    """The end of what the process says, all of which is read."""
+async def _read(process: asyncio.subprocess.Process, said: bytearray) -> None:
+    """Reads all that the process says; its end is kept in `said`."""
     assert process.stdout is not None
-    said = b""
     while piece := await process.stdout.read(65_536):
-        said = (said + piece)[-_MAX_READ_BYTES:]
-    return said
+        said += piece
+        del said[:-_MAX_READ_BYTES]
 
 
 def _end(process: asyncio.subprocess.Process) -> None:
@@ -191,16 +196,20 @@ def _around(project: str) -> Iterator[str]:
     yield ""
 
 
-def _copy(bench: Bench, place: Path, path: str, text: str) -> bool:
-    """Copies the folder as the editor has it, with the tests; False where it is too large."""
+def _copy(bench: Bench, place: Path, path: str, text: str) -> str:
+    """Copies the folder as the editor has it, with the tests; why that cannot be, "" where it was done."""
     if not _copied(bench, place):
-        return False
+        return "The folder is too large to be copied for a run."
+    if not is_within(str(place), path):
+        return "They lie in a folder of installed packages, of which no copy is made."
     for name, content in {**bench.buffers, path: text}.items():
-        if name == path or not is_refused(name, os.path.join(bench.folder, name), bench.refused):
+        is_secret = name != path and is_refused(name, os.path.join(bench.folder, name), bench.refused)
+        # What was installed is linked to, and would be written where it is.
+        if not is_secret and is_within(str(place), name):
             file = place / name
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_bytes(content.encode("utf-8", "replace"))
-    return True
+    return ""
 
 
 def _copied(bench: Bench, place: Path) -> bool:
