@@ -11,7 +11,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from itertools import groupby
 from typing import NamedTuple
 
@@ -143,7 +142,6 @@ class _Frame(NamedTuple):
     n_snippets: float
 
 
-@lru_cache(maxsize=8)
 def _frame(snapshot: Snapshot, offset: int, budget: Budget, n_snippets: float, *, has_head: bool) -> _Frame:
     text, total = snapshot.text, budget.estimated
     core = total - min(n_snippets, total * SNIPPET_SHARE)
