@@ -102,6 +102,8 @@ class Protocol(LanguageServerProtocol):
             message = _parse_leniently(body)
         if not _is_message(message):
             log.warning("what the editor sent is no message")
+            if isinstance(message, dict) and "method" not in message:
+                return  # an answer to nobody in particular, which two ends could send each other for ever
             error = JsonRpcParseError("this is no JSON") if message is _NO_JSON else JsonRpcInvalidRequest("no message")
             told = {"code": error.code, "message": error.message}
             self._send_data({"jsonrpc": self.VERSION, "id": None, "error": told})

@@ -192,6 +192,7 @@ async def test_a_document_that_is_not_open_is_refused(editor: Editor) -> None:
     [
         *((body, -32700) for body in ("{", "", "\udcff", "{} {}")),
         *((body, -32600) for body in ("[]", "null", "5", '{"method": 5}', '{"id": {}, "method": "x"}')),
+        *((body, None) for body in ('{"id": null, "error": {"code": -32700, "message": ""}}', '{"id": {}}')),
         *((body, None) for body in ("{}", '{"id": 1}', '{"id": "a", "error": 1}', '{"method": "textDocument/hover"}')),
     ],
 )
