@@ -181,6 +181,34 @@ def test_each_framework_has_its_place_for_new_tests(
     check_added(framework, language, before, answer, after)
 
 
+@pytest.mark.parametrize(
+    ("framework", "language", "before", "answer", "after"),
+    [
+        (
+            "cargo test",
+            "rust",
+            "mod tests { use super::*; }\n",
+            "#[test]\nfn adds() {\n    assert_eq!(add(1, 2), 3);\n}",
+            "mod tests { use super::*; \n    #[test]\n    fn adds() {\n        assert_eq!(add(1, 2), 3);\n    }\n}\n",
+        ),
+        (
+            "JUnit 5",
+            "java",
+            "class CartTest {}\n",
+            "@Test\nvoid adds() {\n    assertEquals(3, add(1, 2));\n}",
+            "class CartTest {\n    @Test\n    void adds() {\n        assertEquals(3, add(1, 2));\n    }\n}\n",
+        ),
+    ],
+)
+def test_a_place_on_one_line_is_not_left(framework: str, language: str, before: str, answer: str, after: str) -> None:
+    check_added(framework, language, before, answer, after)
+
+
+def test_a_module_that_has_the_tests_already_gets_nothing() -> None:
+    test = "    #[test]\n    fn adds() {\n        assert_eq!(add(1, 2), 3);\n    }\n"
+    check_refused("cargo test", "rust", f"mod tests {{\n{test}}}\n", test, "adds none")
+
+
 def test_a_package_that_is_left_out_is_put_in() -> None:
     answer = "func TestAdd(t *testing.T) {\n\tadd()\n\tt.Fail()\n}"
     check_added("go test", "go", None, answer, f"package shop\n\n{answer}\n", clause="package shop")

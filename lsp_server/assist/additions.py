@@ -101,7 +101,7 @@ def _extended(wanted: Wanted, snapshot: Snapshot, code: str) -> Addition:
         code = code.replace(clause, "", 1).lstrip("\n")
     break_ = line_break(snapshot.text)
     if wanted.framework.form == "module":
-        edits = _in_module(snapshot, code, break_)
+        edits = _in_module(wanted, snapshot, code, break_)
     else:
         edits = _in_file(wanted, snapshot, code, break_)
     return Addition(edits, applied(snapshot.text, edits), _names(code, wanted.language))
@@ -116,8 +116,7 @@ def _in_file(wanted: Wanted, snapshot: Snapshot, code: str, break_: str) -> tupl
     if is_class and _last_class(outline_of(code, language)) is None:
         code = _opened(f"class Added {{\n{code.removeprefix(_PHP)}\n}}", language)
     code = _without_repeated(code, text, language, n_path=1 if is_class else 2)
-    if not re.search(wanted.framework.test, code, re.MULTILINE):
-        raise UnusableError("The answer repeats the tests that are there and adds none.")
+    _check_more(wanted, code)
     if clashing(imports, code, text, language):
         raise UnusableError("The code declares a name anew that the file of tests has already.")
     whole = Stretch(len(snapshot.text), len(snapshot.text))
@@ -130,6 +129,12 @@ def _in_file(wanted: Wanted, snapshot: Snapshot, code: str, break_: str) -> tupl
         return (*heads, Edit(at, at, f"\n{inner}\n".replace("\n", break_)))
     place = _end(snapshot, language)
     return (*heads, _appended(snapshot, place, code, break_, n_blank=2 if language == "python" else 1))
+
+
+def _check_more(wanted: Wanted, code: str) -> None:
+    """Raises UnusableError where of the answer no test is left."""
+    if not re.search(wanted.framework.test, code, re.MULTILINE):
+        raise UnusableError("The answer repeats the tests that are there and adds none.")
 
 
 def _opened(code: str, language: str) -> str:
@@ -153,12 +158,18 @@ def _end(snapshot: Snapshot, language: str) -> int:
 
 
 def _class_end(snapshot: Snapshot, outline: Outline | None) -> int | None:
-    """Before the line of the brace that closes the last class at the margin; None where there is no class."""
+    """Before the brace that closes the last class at the margin; None where there is no class."""
     outer = _last_class(outline)
     if outer is None:
         return None
     brace = snapshot.text.rfind("}", outer.header_end, outer.end)
-    return snapshot.line_start(brace) if brace >= 0 else None
+    return _before_brace(snapshot, brace) if brace >= 0 else None
+
+
+def _before_brace(snapshot: Snapshot, brace: int) -> int:
+    """Before the line of a brace that stands alone, else right before it."""
+    start = snapshot.line_start(brace)
+    return brace if snapshot.text[start:brace].strip() else start
 
 
 def _last_class(outline: Outline | None) -> Scope | None:
@@ -188,13 +199,15 @@ def _unwrapped(code: str, language: str) -> str:
     return code[opening + 1 : closing].strip("\n") if 0 <= opening < closing else code
 
 
-def _in_module(snapshot: Snapshot, code: str, break_: str) -> tuple[Edit, ...]:
+def _in_module(wanted: Wanted, snapshot: Snapshot, code: str, break_: str) -> tuple[Edit, ...]:
     """Into the code's own module of tests, which is made where there is none."""
     opened = _MODULE.search(code)
     if opened:
         code = code[opened.end() : code.rfind("}")].strip("\n")
     text = LINE_BREAK.sub("\n", snapshot.text)
-    lines = _dedented(_without_repeated(_without_uses(code, text), text, snapshot.language))
+    code = _without_repeated(_without_uses(code, text), text, snapshot.language)
+    _check_more(wanted, code)
+    lines = _dedented(code)
     inner = "\n".join(f"{_INDENT}{line}" if line else "" for line in lines)
     found = _MODULE.search(snapshot.text)
     if found is None:
@@ -206,7 +219,7 @@ def _in_module(snapshot: Snapshot, code: str, break_: str) -> tuple[Edit, ...]:
     scope = next((one for one in (outline.scopes if outline else ()) if one.start <= start < one.header_end + 2), None)
     if scope is None:
         raise UnusableError("The module of tests cannot be found in the file.")
-    at = snapshot.line_start(snapshot.text.rindex("}", scope.start, scope.end))
+    at = _before_brace(snapshot, snapshot.text.rindex("}", scope.start, scope.end))
     return (Edit(at, at, f"\n{inner}\n".replace("\n", break_)),)
 
 

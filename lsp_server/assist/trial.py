@@ -113,7 +113,7 @@ async def _ran(command: Sequence[str], cwd: Path, place: Path, deadline_s: float
     finally:
         _end(process)
         await asyncio.wait([reading], timeout=_LEFT_S)
-        process._transport.close()  # type: ignore[attr-defined]  what has left the group may hold the pipe for ever
+        process._transport.close()  # type: ignore[attr-defined]  # what has left the group may hold the pipe for ever
         await process.wait()
     output = _ESCAPES.sub("", said.decode("utf-8", "replace")).replace(f"{place}{os.sep}", "").replace(str(place), ".")
     is_passed = process.returncode == 0 and not _RAN_NONE.search(output)
