@@ -162,6 +162,32 @@ async def test_the_model_calls_a_tool() -> None:
         assert await in_time(knowledge.call_tool("delete", {})) == "There is no tool delete."
 
 
+async def test_a_provider_that_fails_keeps_no_other_from_a_tools_call() -> None:
+    async with knowing(provider(name="broken", command="/no/such/command"), provider()) as knowledge:
+        assert FACT in await in_time(knowledge.call_tool("search", {"query": "x"}))
+        assert "cannot be started" in await in_time(knowledge.call_tool("delete", {}))
+
+
+async def test_a_question_that_was_given_up_for_another_document_is_asked_again() -> None:
+    first = Snapshot("file:///work/a.py", "a.py", "python", 1, CODE)
+    second = Snapshot("file:///work/b.py", "b.py", "python", 1, "def charge_card(order):\n    return order\n")
+    async with knowing(provider()) as knowledge:
+        knowledge.look(first, 0)
+        knowledge.look(second, 0)
+        knowledge.look(first, 0)
+        assert knowledge._looking is not None
+        await in_time(knowledge._looking)
+        assert FACT in "".join(one.text for one in knowledge.snippets(first.uri, 1_000))
+
+
+async def test_closing_at_once_keeps_nobody_waiting() -> None:
+    knowledge = Knowledge(Settings.model_validate({"context": {"providers": [provider()]}}))
+    preparing = asyncio.create_task(knowledge.prepare())
+    await asyncio.sleep(0)  # it is begun, its connection is not
+    await in_time(knowledge.aclose())
+    await in_time(preparing)
+
+
 def test_a_query_has_names_and_no_secret() -> None:
     redactor = Redactor(b"k" * 16)
     text = f'aws_access_key_id = "{SECRET}"\ndef charge_card(order):\n    return order.'

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 CONNECT_S = 30.0
 """A server may read an index before it answers; nobody waits for it meanwhile."""
 
+_CLOSED = "it was closed"
 NOT_INSTALLED = "the MCP SDK is not installed: install instant-lsp[mcp]"
 
 # The SDK's messages quote what is sent and received.
@@ -67,6 +68,7 @@ class Connection:
         self._is_closing.set()
         if not self._client.done():
             self._task.cancel()
+            self._fail(EndpointError("unreachable", _CLOSED))  # a task that has not begun never does so itself
 
     async def closed(self) -> None:
         """Waits until the server's process or connection is gone."""
@@ -79,7 +81,7 @@ class Connection:
                 self._client.set_result(client)
                 await self._is_closing.wait()
         except asyncio.CancelledError:
-            self._fail(EndpointError("unreachable", "it was closed"))
+            self._fail(EndpointError("unreachable", _CLOSED))
         except BaseException as error:  # noqa: BLE001  whatever the SDK and its groups of tasks raise
             self._fail(as_endpoint_error(error, self._provider))
 

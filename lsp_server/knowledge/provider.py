@@ -44,6 +44,7 @@ class Provider:
         self._connection: Connection | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._n_late = 0
+        self._is_closed = False
 
     @property
     def is_ready(self) -> bool:
@@ -63,8 +64,9 @@ class Provider:
     async def ask(self, names: tuple[str, ...]) -> tuple[Snippet, ...]:
         """What it says of these names, bounded in size; none where it fails or is late. Never raises."""
         query = " ".join(names) if self.settings.tool else ""
-        if query in self._kept:
-            return self._kept[query]
+        kept = self._kept.get(query)
+        if kept is not None:
+            return kept
         try:
             snippets = await self._asked(query)
         except EndpointError:
@@ -84,7 +86,8 @@ class Provider:
         return await self._within_deadline(work)
 
     async def aclose(self) -> None:
-        """Ends the connection and waits until the server is gone."""
+        """Ends the connection and waits until the server is gone; no other one is begun."""
+        self._is_closed = True
         self._drop()
         if self._closing:
             await asyncio.wait(self._closing)
@@ -126,6 +129,8 @@ class Provider:
         return outcome
 
     async def _client(self) -> Client:
+        if self._is_closed:
+            raise EndpointError("unreachable", "it was closed")
         if self._connection is None or not self._connection.is_open:
             self._drop()
             self._connection = Connection(self.settings, self._endpoints)

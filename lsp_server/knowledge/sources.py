@@ -46,6 +46,7 @@ class Knowledge:
         self._known: LRUCache[str, tuple[Snippet, ...]] = LRUCache(_MAX_DOCUMENTS)
         self._place: tuple[str, int] | None = None
         self._looking: asyncio.Task[None] | None = None
+        self._looking_for = ""
 
     @property
     def trouble(self) -> str:
@@ -66,10 +67,12 @@ class Knowledge:
         before = self._asked.get(snapshot.uri, frozenset())
         if not names or len(before & set(names)) >= _SAME_SHARE * len(names):
             return
-        self._asked[snapshot.uri] = frozenset(names)
-        if self._looking is not None:
+        if self._looking is not None and not self._looking.done():
             self._looking.cancel()
+            self._asked.pop(self._looking_for, None)  # it has no answer, so it is asked again when the cursor is back
+        self._asked[snapshot.uri] = frozenset(names)
         self._looking = asyncio.create_task(self._look(snapshot.uri, names))
+        self._looking_for = snapshot.uri
 
     def snippets(self, uri: str, max_tokens: float) -> tuple[Snippet, ...]:
         """What has arrived for a document, as much of it as is worth so many estimated tokens."""
@@ -92,17 +95,19 @@ class Knowledge:
         return await _all(providers, names) if names else ()
 
     async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """The answer of the first provider that has this tool; a failure is told in the text."""
+        """The answer of the first provider that has this tool; where none has, one's failure is told in the text."""
         assert self._redactor is not None
         safe = json.loads(self._redactor.redact(json.dumps(arguments)).text)
+        failure = f"There is no tool {name}."
         for provider in self.providers:
             try:
                 answer = await provider.call(name, safe)
             except EndpointError as error:
-                return f"The tool failed: {error}."
+                failure = f"The tool failed: {error}."
+                continue
             if answer is not None:
                 return self._redactor.redact(answer[: provider.settings.max_chars]).text
-        return f"There is no tool {name}."
+        return failure
 
     def forget(self, uri: str) -> None:
         """Drops what is known for a closed document."""
