@@ -558,6 +558,29 @@ async def test_limited_endpoint_is_left_alone_as_long_as_it_says() -> None:
             assert await answer.text() == " a + b"
 
 
+@pytest.mark.parametrize("fault", ["hang", "hang in the middle"])
+@pytest.mark.parametrize("ask", ["complete", "chat"])
+async def test_closing_is_told_to_who_waits_and_nothing_goes_on_behind_it(fault: Fault, ask: str) -> None:
+    async with ScriptedEndpoint() as scripted, tier_at(scripted.url) as tier:
+        await tier.endpoint.prepare()
+        scripted.reply = Reply((" a",), fault=fault)
+
+        async def asking() -> str:
+            async with getattr(tier, ask)() as answer:
+                return str(await answer.text())
+
+        waiting = asyncio.create_task(asking())
+        async with asyncio.timeout(30):
+            while not scripted.requests:
+                await asyncio.wait([waiting], timeout=0.01)
+        await tier.endpoint.aclose()
+        for asked in (waiting, asyncio.create_task(asking())):
+            with pytest.raises(EndpointError):
+                await asked
+        assert tier.endpoint._link._recovering is None
+        assert len(scripted.requests) == 1
+
+
 async def test_one_prompt_too_large_says_nothing_about_the_endpoint() -> None:
     async with ScriptedEndpoint() as scripted, tier_at(scripted.url) as tier:
         scripted.replies = [Reply(status=413)]

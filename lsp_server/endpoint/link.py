@@ -73,9 +73,12 @@ class Link:
         self._preparing: asyncio.Task[Served] | None = None
         self._recovery_s = recovery_s
         self._recovering: asyncio.Task[None] | None = None
+        self._is_closed = False
 
     async def prepared(self) -> Served:
         """Address and capabilities, found out once for all who wait; cancelling one of them stops it for none."""
+        if self._is_closed:
+            raise EndpointError("unreachable", "This connection was given up for new settings: ask again.")
         if self.served is not None and time.time() < self.served[0].renew_at_s:
             return self.served
         if self._preparing is None or self._preparing.done():
@@ -137,7 +140,8 @@ class Link:
         self._on_status(status)
 
     def close(self) -> None:
-        """Stops probing and waiting for recovery."""
+        """Stops probing and waiting for recovery; who asks later is told so."""
+        self._is_closed = True
         for task in (self._preparing, self._recovering):
             if task is not None:
                 task.cancel()
@@ -193,7 +197,7 @@ class Link:
         return able
 
     def _await_recovery(self) -> None:
-        if self._recovering is None or self._recovering.done():
+        if not self._is_closed and (self._recovering is None or self._recovering.done()):
             self._recovering = asyncio.create_task(self._recover())
 
     async def _recover(self) -> None:
