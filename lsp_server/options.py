@@ -76,6 +76,8 @@ class ServedSettings(_Section):
     def _has_http_scheme(cls, url: str | None) -> str | None:
         if url is not None and not url.startswith(("http://", "https://")):
             raise ValueError("must start with http:// or https://")
+        if url is not None and not _has_host(url):
+            raise ValueError("must name a host, and a port below 65536 if any")
         return url.rstrip("/") if url else None
 
     @field_validator("fallback_urls")
@@ -359,3 +361,14 @@ class Settings(_Section):
     secrets: SecretsSettings = SecretsSettings()
     metrics: MetricsSettings = MetricsSettings()
     log: LogSettings = LogSettings()
+
+
+def _has_host(url: str) -> bool:
+    """Whether a url names somebody; urlsplit raises where none can be told."""
+    from urllib.parse import urlsplit  # noqa: PLC0415  only when a url is set
+
+    try:
+        parts = urlsplit(url)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False

@@ -108,6 +108,7 @@ async def test_what_is_sent_stands_in_the_audit_trail(scripted: ScriptedEndpoint
         ("https://no-such-host.invalid/v1", "instant: name", "Check the url and the network."),
         ("https://93.184.216.34/v1", "instant: address", "add its network to endpoint.allowed_networks"),
         ("http://10.1.2.3/v1", "instant: address", "https://"),
+        ("http://010.1.1.1/v1", "instant: name", "Check the endpoint's url."),
         ("http://me:never-told-token@127.0.0.1/v1", "instant: address", "Use token_env instead."),
         (None, "instant: local engine", "Set endpoint.instant.url."),
     ],

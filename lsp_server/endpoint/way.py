@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from lsp_server.endpoint import guard
+from lsp_server.endpoint import guard, wire
+from lsp_server.endpoint.address import Address
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.endpoint.tls import Certificates
 from lsp_server.options import EndpointSettings
@@ -25,7 +26,8 @@ class Certificate:
 
 
 async def addresses(url: str, *, lookup: guard.Lookup = guard.resolve_name) -> list[str]:
-    """What the name in a url resolves to; raises EndpointError (unreachable) where it does not."""
+    """What the name in a url resolves to; raises EndpointError where it does not, `refused` for what is no url."""
+    wire.check(Address(url))
     parts = urlsplit(url)
     host = parts.hostname or ""
     try:

@@ -25,7 +25,8 @@ def check(address: Address) -> None:
     try:
         httpx2.URL(address.url)
     except httpx2.InvalidURL:
-        raise EndpointError("refused", f"{address.url} is not a valid url: check the endpoint's url.") from None
+        shown = address.url.rpartition("@")[2]
+        raise EndpointError("refused", f"{shown} is not a valid url: check the endpoint's url.") from None
     if address.token is not None and not (address.token.isascii() and address.token.isprintable()):
         raise EndpointError("auth", "The token holds characters that no token has: check the variable of token_env.")
 
@@ -41,6 +42,7 @@ async def is_healthy(client: httpx2.AsyncClient, address: Address) -> bool:
 
 async def health(client: httpx2.AsyncClient, address: Address) -> int:
     """The status that the server's health check answers with; raises EndpointError."""
+    check(address)
     url = address.url.removesuffix("/v1") + "/health"
     response = await client.get(url, headers=_headers(address), timeout=_QUESTION_TIMEOUT)
     return response.status_code

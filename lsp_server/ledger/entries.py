@@ -144,7 +144,7 @@ def origin(url: str) -> Name:
         port = f":{parts.port}" if parts.port else ""
     except ValueError:
         port = ""
-    return Name(_only(f"{parts.scheme}://{host}{port}", r"\w.:/-"))
+    return Name(_only(f"{parts.scheme}://{host}{port}", r"\w.:/-")[:200])
 
 
 def name(text: str) -> Name:
