@@ -17,7 +17,7 @@ from wire import open_editor
 
 from context.tokens import n_tokens
 from context.window import ContextWindow
-from lsp_server.endpoint import EndpointError, Status, wire
+from lsp_server.endpoint import Address, EndpointError, Status, wire
 from lsp_server.endpoint.backoff import Backoff
 from lsp_server.endpoint.client import Endpoint
 from lsp_server.endpoint.guard import open_client
@@ -193,6 +193,30 @@ async def test_a_place_that_breaks_in_the_middle_is_left_for_the_next_request() 
         assert (await tier.fails()).kind == "unreachable"
         tier.now_s[0] += 1
         assert await tier.asked(2) == [1] * 2
+
+
+async def test_two_who_look_for_a_better_place_at_once_both_find_it() -> None:
+    """The one waits for the first place while the other finds the second one well."""
+    now_s, first_asked, answer = [0.0], asyncio.Event(), asyncio.Event()
+
+    async def is_healthy(address: Address) -> bool:
+        if "first" in address.url and now_s[0] > 2 * CHECK_S:
+            first_asked.set()
+            await answer.wait()
+        return "second" in address.url
+
+    settings = TierSettings(url="http://first/v1", fallback_urls=("http://second/v1", "http://third/v1"))
+    places = Places(settings, is_healthy, clock=lambda: now_s[0])
+    for _ in range(2):
+        places.lost(await places.address(), EndpointError("unreachable", "Gone."))
+    now_s[0] = 1.5 * CHECK_S
+    assert (await places.address()).url == "http://third/v1"
+    now_s[0] = 3 * CHECK_S
+    one = asyncio.create_task(places.address())
+    await first_asked.wait()
+    assert (await places.address()).url == "http://second/v1"
+    answer.set()
+    assert (await one).url == "http://second/v1"
 
 
 async def test_many_requests_at_once_move_to_one_place_together() -> None:

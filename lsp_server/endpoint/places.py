@@ -82,12 +82,13 @@ class Places:
             best = min(self._down, key=lambda url: self._down[url].until_s)
             del self._down[best]
         for url in self._urls[: self._urls.index(best)]:
-            if self._down[url].until_s <= now_s and await self._is_back(url, token):
+            # Not there: somebody else has looked meanwhile, and found it well.
+            lost = self._down.get(url)
+            if lost is None or (lost.until_s <= now_s and await self._is_back(url, lost, token)):
                 return url
         return best
 
-    async def _is_back(self, url: str, token: tokens.Token) -> bool:
-        lost = self._down[url]
+    async def _is_back(self, url: str, lost: _Lost, token: tokens.Token) -> bool:
         lost.until_s = self._clock() + CHECK_S
         is_healthy = await self._is_healthy(Address(url, self._model, token.value))
         lost.n_healthy = lost.n_healthy + 1 if is_healthy else 0
