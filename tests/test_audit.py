@@ -597,6 +597,17 @@ def test_nothing_is_sent_before_a_required_trail_has_been_seen_to_work(
     audit.record(sent(audit))
 
 
+def test_a_required_trail_that_is_closed_lets_nothing_pass(opened: Callable[..., Audit]) -> None:
+    """Who still asks with the settings from before must not send what nobody would write down."""
+    audit = opened(required=True)
+    assert audit.flush()
+    entry = sent(audit)
+    audit.record(entry)
+    audit.close()
+    with pytest.raises(AuditError, match="being closed"):
+        audit.record(entry)
+
+
 def test_recording_waits_for_no_disk(opened: Callable[..., Audit], folder: Path) -> None:
     """While another process holds the trail all of this is taken at once, and written when it lets go."""
     audit = opened()

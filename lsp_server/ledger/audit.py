@@ -124,8 +124,9 @@ class Audit:
 
     def require(self) -> None:
         """Raises AuditError where the trail is required and does not work: nothing may be sent then."""
-        if self._options.required and self.state != "working":
-            raise AuditError(f"Nothing is sent, since the audit trail is required. {self.reason}")
+        if self._options.required and (self.state != "working" or self._is_closing.is_set()):
+            reason = "It is being closed." if self.state == "working" else self.reason
+            raise AuditError(f"Nothing is sent, since the audit trail is required. {reason}")
 
     def digest(self, text: str) -> Digest:
         """The digest of a prompt or an answer: it tells whether a text is the same one to who has this user's key."""

@@ -16,6 +16,7 @@ from lsp_server.ledger.report import Latency, Percentiles, Report
 CAUSES = {
     "unset": "no endpoint is set",
     "refused": "an address that is not allowed",
+    "denied": "not let out by role, settings or audit trail",
     "unreachable": "no connection",
     "timeout": "too late",
     "auth": "token missing, wrong or expired (401)",
