@@ -17,9 +17,12 @@ from lsp_server.endpoint.status import EndpointError
 MAX_FOLLOWED = 8
 """Answers of one request that are followed; an endpoint that says it gives more is not believed."""
 
-
 MAX_TOOL_CALLS = 8
 """Calls of tools in one answer; further ones are left out."""
+
+
+_MOST = 1 << 31
+"""Tokens or milliseconds; what says that it took more is not believed."""
 
 
 @dataclass(slots=True)
@@ -236,14 +239,14 @@ def _too_late(address: Address, deadlines: Deadlines) -> EndpointError:
 def _count(timings: Timings, event: Mapping[str, Any]) -> None:
     """Takes the usage of OpenAI's contract and the timings of llama.cpp, which are there from the first token on."""
     if usage := _fields(event.get("usage")):
-        timings.prompt_tokens = _number(usage.get("prompt_tokens"), timings.prompt_tokens)
-        timings.completion_tokens = _number(usage.get("completion_tokens"), timings.completion_tokens)
+        timings.prompt_tokens = _whole(usage.get("prompt_tokens"), timings.prompt_tokens)
+        timings.completion_tokens = _whole(usage.get("completion_tokens"), timings.completion_tokens)
         details = _fields(usage.get("prompt_tokens_details"))
-        timings.cached_tokens = _number(details.get("cached_tokens"), timings.cached_tokens)
+        timings.cached_tokens = _whole(details.get("cached_tokens"), timings.cached_tokens)
     if own := _fields(event.get("timings")):
-        timings.cached_tokens = _number(own.get("cache_n"), timings.cached_tokens)
-        timings.prompt_tokens = (_number(own.get("prompt_n"), 0) or 0) + (timings.cached_tokens or 0)
-        timings.completion_tokens = _number(own.get("predicted_n"), timings.completion_tokens)
+        timings.cached_tokens = _whole(own.get("cache_n"), timings.cached_tokens)
+        timings.prompt_tokens = (_whole(own.get("prompt_n"), 0) or 0) + (timings.cached_tokens or 0)
+        timings.completion_tokens = _whole(own.get("predicted_n"), timings.completion_tokens)
         timings.prompt_ms = _number(own.get("prompt_ms"), timings.prompt_ms)
 
 
@@ -252,9 +255,16 @@ def _fields(given: Any) -> Mapping[str, Any]:
     return given if isinstance(given, dict) else {}
 
 
-def _number(given: Any, before: Any) -> Any:
-    """A count or time of an answer; what was known `before` where it is none."""
-    return given if isinstance(given, int | float) else before
+def _number(given: Any, before: float | None) -> float | None:
+    """A time of an answer; what was known `before` where it is none that can be."""
+    is_number = isinstance(given, int | float) and not isinstance(given, bool)
+    return given if is_number and 0 <= given < _MOST else before
+
+
+def _whole(given: Any, before: int | None) -> int | None:
+    """A count of an answer; some gateways write 12 as 12.0, which neither trail nor metrics would take."""
+    number = _number(given, before)
+    return None if number is None else int(number)
 
 
 def _choices(event: Mapping[str, Any]) -> list[Mapping[str, Any]]:
