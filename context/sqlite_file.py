@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import sqlite3
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from typing import Literal
 Failure = Literal["busy", "disk", "corrupt", "unreadable"]
 """Another process writes for too long; the disk is full or fails; the file is none of ours; it may not be opened."""
 
+_DISK_ERRORS = frozenset((errno.ENOSPC, errno.EDQUOT, errno.EIO))
 _BUSY_MS = 5_000
 _KEPT_STATEMENTS = 64
 
@@ -98,4 +100,4 @@ def _kind(error: sqlite3.Error | OSError) -> Failure:
         if primary in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_AUTH):
             return "unreadable"
         return "corrupt"
-    return "unreadable"
+    return "disk" if error.errno in _DISK_ERRORS else "unreadable"

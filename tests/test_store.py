@@ -20,7 +20,7 @@ from context.codegraph.facts import Chunk, Edge, EdgeKind, FileFacts, Import, Sy
 from context.codegraph.lexical import Search, words_of
 from context.codegraph.reader import Overlay, Reader
 from context.codegraph.store import Change, Indexed, Stamp, Store, pack, stem
-from context.codegraph.store_file import StoreError, discard, store_path
+from context.codegraph.store_file import StoreError, discard, guarded, store_path
 
 CART = "class Cart:\n    def addItem(self, item):\n        self.items.append(item)\n"
 CART_FACTS = FileFacts(
@@ -343,6 +343,12 @@ def test_another_version_is_not_read(tmp_path: Path) -> None:
 def test_a_place_that_is_no_folder_is_told_apart(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     check_unusable(tmp_path / "file" / "store.sqlite3", "unreadable")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no disk that is always full")
+def test_a_full_disk_is_told_as_one_also_where_the_system_says_so() -> None:
+    with pytest.raises(StoreError, match="disk"), guarded():
+        Path("/dev/full").write_bytes(b"x")
 
 
 def test_a_reader_finds_the_store_that_took_the_place_of_its_own(workspace: Workspace) -> None:
