@@ -16,7 +16,10 @@ import pytest
 from scripted_endpoint import Reply, ScriptedEndpoint
 from wire import CAPABILITIES, Document, Editor, Kind, in_time, open_editor
 
+from context.codegraph.extract import extract
 from context.codegraph.store_file import store_path
+from lsp_server.workspace.index import Index
+from lsp_server.workspace.messages import Scope
 
 SHOP = '''"""What is sold."""
 
@@ -191,6 +194,30 @@ async def test_nothing_of_an_ignored_file_is_shown_though_it_is_open(folder: Pat
         editor.open("def total_typed(basket): ...\n", name="tracked.py")
         document = editor.open(f"from local import total_ignored\nfrom tracked import total_typed\n{USES}")
         await check_prompt(document, endpoint, (SIGNATURE, "def total_typed"), ("def total_ignored",))
+
+
+async def test_a_file_that_is_ignored_from_now_on_is_not_shown_any_more(
+    folder: Path, endpoint: ScriptedEndpoint
+) -> None:
+    async with opened(folder, endpoint, capabilities=WATCHING) as editor:
+        document = editor.open(USES)
+        await check_prompt(document, endpoint, (SIGNATURE,))
+        (folder / ".gitignore").write_text("shop.py\n")
+        change_files(editor, folder, {".gitignore": 1})
+        await check_prompt(document, endpoint, hides=(SIGNATURE,))
+
+
+def test_an_open_document_that_is_ignored_from_now_on_is_not_shown_any_more(folder: Path) -> None:
+    index, facts = Index(Scope((str(folder),))), extract("shop.py", "python", SHOP.encode())
+    for ignored, shown in (("", {"shop.py"}), ("shop.py\n", set())):
+        (folder / ".gitignore").write_text(ignored)
+        resolver = index.resolver(str(folder))
+        assert resolver is not None
+        index.renew(str(folder), resolver)
+        index.show(str(folder), facts, SHOP)
+        seen = index.resolver(str(folder))
+        assert seen is not None
+        assert set(seen.paths.files) == shown
 
 
 async def test_a_further_root_is_read_too(folder: Path, endpoint: ScriptedEndpoint) -> None:

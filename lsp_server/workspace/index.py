@@ -90,8 +90,12 @@ class Index:
     def show(self, folder: str, facts: FileFacts, text: str) -> None:
         """Puts an open document in place of what is stored of its file, unless nothing of it may be shown elsewhere."""
         root = self._roots.get(folder)
-        if root is not None and self._may_be_shown(folder, facts.path):
+        if root is None:
+            return
+        if self._may_be_shown(folder, facts.path):
             root.reader.overlay.put(facts, text)
+        else:
+            root.reader.overlay.drop(facts.path)  # it may have been shown before it was ignored
 
     def hide(self, folder: str, path: str) -> None:
         """The document is closed: what is stored of its file stands for it again."""

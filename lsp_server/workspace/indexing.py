@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import posixpath
 import queue
 import sys
 import threading
@@ -71,8 +72,11 @@ class Indexing:
             self._folders.put(folder)
 
     def files(self, folder: str, paths: Sequence[str]) -> None:
-        """Has these files (POSIX, relative) read again, or folders that are gone."""
-        if len(paths) > MANY_FILES:
+        """Has these files (POSIX, relative) read again, or folders that are gone.
+
+        A file that says what is ignored may leave out any of the others, or bring it back.
+        """
+        if len(paths) > MANY_FILES or any(posixpath.basename(path) == ".gitignore" for path in paths):
             self.whole(folder)
             return
         for path in paths:
