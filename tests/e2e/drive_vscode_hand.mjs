@@ -5,7 +5,7 @@
 
 import { readFileSync, writeFileSync } from "node:fs";
 
-import { command, ghostIs, lines, menu, open, others, picture, run, save, seen, startOther, step, task, untilStatus } from "./vscode_session.mjs";
+import { ghostIs, lines, menu, open, others, picture, run, save, seen, startOther, step, task, untilStatus } from "./vscode_session.mjs";
 
 run(async (page) => {
   await untilStatus(page, "ready");

@@ -136,8 +136,10 @@ async function report(page) {
 
 /** Puts the cursor at `line:column`; a box that is confirmed before it has read its line goes nowhere. */
 async function goTo(page, place) {
-  const there = page.locator(".statusbar-item", { hasText: `Ln ${place.split(":")[0]},` }).first();
-  while (!(await there.isVisible())) {
+  const [line, column] = place.split(":");
+  const there = page.locator(".statusbar-item", { hasText: new RegExp(`Ln ${line}, Col ${column}\\b`) }).first();
+  for (const deadline = Date.now() + task.ready_ms; !(await there.isVisible()); ) {
+    if (Date.now() > deadline) throw new Error(`the cursor never came to ${place}`);
     await page.keyboard.press("Control+G");
     await page.locator(".quick-input-widget input").first().waitFor();
     await page.keyboard.type(place, { delay: 30 });

@@ -67,9 +67,9 @@ function clientOptions(listeners: Listeners, client: () => LanguageClient): Lang
     errorHandler: restartAfterCrash(status),
     middleware: {
       provideInlineCompletionItems: (document, position, context, token, next) =>
-        pause.snoozedUntil === undefined
-          ? status.waiting.during(Promise.resolve(next(document, position, context, token)))
-          : undefined,
+        pause.isOn ? undefined : status.waiting.during(Promise.resolve(next(document, position, context, token))),
+      provideCompletionItem: (document, position, context, token, next) =>
+        pause.isOn ? undefined : next(document, position, context, token),
       executeCommand: async (command, args, next) => {
         if (command === EXPLAIN) {
           return explanations.run(client(), args[0]);

@@ -7,8 +7,8 @@ import { SCHEMES } from "./configuration";
 
 const REST_MS = 100;
 
-/** Sends one notification when the cursor of a document has not moved for a moment; none while completions snooze. */
-export function tellCursor(client: LanguageClient, isSnoozed: () => boolean): Disposable {
+/** Sends one notification when the cursor of a document has not moved for a moment; none while completions are paused. */
+export function tellCursor(client: LanguageClient, isPaused: () => boolean): Disposable {
   let timer: NodeJS.Timeout | undefined;
   const moved = window.onDidChangeTextEditorSelection(({ textEditor, selections }) => {
     clearTimeout(timer);
@@ -18,7 +18,7 @@ export function tellCursor(client: LanguageClient, isSnoozed: () => boolean): Di
       return;
     }
     timer = setTimeout(() => {
-      if (client.isRunning() && !isSnoozed() && workspace.textDocuments.includes(document)) {
+      if (client.isRunning() && !isPaused() && workspace.textDocuments.includes(document)) {
         const place = client.code2ProtocolConverter.asTextDocumentPositionParams(document, position);
         // A server that stops meanwhile has nothing to prepare.
         client.sendNotification("instant/didMoveCursor", place).catch(() => undefined);

@@ -35,8 +35,9 @@ export async function readWheelhouse(folder: string): Promise<Wheelhouse | undef
 export async function installed({ digest }: Wheelhouse, storage: string): Promise<string | undefined> {
   for (const name of await environments(storage)) {
     const place = join(storage, name);
-    const isComplete = name.startsWith(`server-${digest}-`) && (await readdir(place)).includes(COMPLETE);
-    if (isComplete) {
+    // Another window may be removing it.
+    const made = await readdir(place).catch((): string[] => []);
+    if (name.startsWith(`server-${digest}-`) && made.includes(COMPLETE)) {
       return program(place);
     }
   }
@@ -63,10 +64,22 @@ export async function findPython({ pythons }: Wheelhouse): Promise<string | unde
  * it; those of other wheels are removed.
  */
 export async function install(wheelhouse: Wheelhouse, storage: string, python: string): Promise<string> {
-  const { folder, digest } = wheelhouse;
+  const { digest } = wheelhouse;
   const place = join(storage, `server-${digest}-${process.pid}`);
-  await rm(place, { recursive: true, force: true });
   await mkdir(storage, { recursive: true });
+  try {
+    await make(place, wheelhouse, python);
+  } catch (error) {
+    await rm(place, { recursive: true, force: true });
+    throw error;
+  }
+  const others = (await environments(storage)).filter((name) => !name.startsWith(`server-${digest}-`));
+  await Promise.all(others.map((name) => rm(join(storage, name), { recursive: true, force: true })));
+  return program(place);
+}
+
+async function make(place: string, { folder }: Wheelhouse, python: string): Promise<void> {
+  await rm(place, { recursive: true, force: true });
   // Without pip, since some systems' Pythons cannot bring it; it is run out of its wheel.
   await run(python, ["-I", "-m", "venv", "--without-pip", place], { cwd: homedir() });
   const wheels = join(folder, "wheels");
@@ -80,9 +93,6 @@ export async function install(wheelhouse: Wheelhouse, storage: string, python: s
     cwd: homedir(),
   });
   await writeFile(join(place, COMPLETE), "");
-  const others = (await environments(storage)).filter((name) => !name.startsWith(`server-${digest}-`));
-  await Promise.all(others.map((name) => rm(join(storage, name), { recursive: true, force: true })));
-  return program(place);
 }
 
 function program(place: string): string {

@@ -1,21 +1,14 @@
-// Explanations on demand: asks the server for one and fills the view while it streams, with progress that can be cancelled.
+// Explanations on demand: asks the server for one and fills the view while it streams; a newer one stops the older one.
 
-import { CancellationTokenSource, type Disposable, l10n, ProgressLocation, window } from "vscode";
-import { ExecuteCommandRequest, type LanguageClient, ProgressType, WorkDoneProgress } from "vscode-languageclient/node";
+import { CancellationTokenSource, type Disposable, l10n } from "vscode";
+import { type LanguageClient, ProgressType } from "vscode-languageclient/node";
 
+import { ask, type Place, selected } from "./asking";
 import { ExplanationView } from "./explanationView";
 import { tell } from "./telling";
 
 export const EXPLAIN = "instant.explain";
 export const TOGGLE_THINKING = "instant.toggleThinking";
-
-/** What the server's command takes; the rest of it the server has put into a code action. */
-interface Asked {
-  uri: string;
-  range: unknown;
-  workDoneToken?: string;
-  partialResultToken?: string;
-}
 
 interface Explained {
   text: string;
@@ -24,64 +17,44 @@ interface Explained {
 
 export class Explanations implements Disposable {
   private readonly view = new ExplanationView();
+  private readonly closed = this.view.onDidClose(() => this.running.cancel());
+  private running = new CancellationTokenSource();
   private nAsked = 0;
 
   dispose(): void {
+    this.running.cancel();
+    this.closed.dispose();
     this.view.dispose();
   }
 
-  /** Explains what a code action carries, else what is selected in the editor; a newer one takes the older one's place. */
+  /** Explains what a code action carries, else what is selected in the editor. */
   async run(client: LanguageClient, given: unknown): Promise<void> {
-    const asked = (given as Asked | undefined) ?? selected(client);
-    if (asked === undefined) {
+    const place = (given as Place | undefined) ?? selected(client);
+    if (place === undefined) {
       tell(l10n.t("Open a file and put the cursor into what is to be explained."));
       return;
     }
-    const n = ++this.nAsked;
-    this.view.open();
-    const options = { location: ProgressLocation.Notification, title: "Instant", cancellable: true };
-    await window.withProgress(options, async (progress, cancelled) => {
-      const workDoneToken = `instant.explain.${n}`;
-      const partialResultToken = `${workDoneToken}.part`;
-      const stopped = new CancellationTokenSource();
-      const heard = [
-        stopped,
-        cancelled.onCancellationRequested(() => stopped.cancel()),
-        this.view.onDidClose(() => stopped.cancel()),
-        client.onProgress(new ProgressType<Explained>(), partialResultToken, (part) => this.show(n, part)),
-        client.onProgress(WorkDoneProgress.type, workDoneToken, (value) => {
-          if (value.kind !== "end" && value.message !== undefined) {
-            progress.report({ message: value.message });
-          }
-        }),
-      ];
-      const params = { command: EXPLAIN, arguments: [{ ...asked, workDoneToken, partialResultToken }] };
-      try {
-        const result = (await client.sendRequest(ExecuteCommandRequest.type, params, stopped.token)) as Explained;
-        this.show(n, result);
-      } catch (error) {
-        if (!stopped.token.isCancellationRequested) {
-          this.show(n, { text: error instanceof Error ? error.message : String(error) });
-        }
-      } finally {
-        heard.forEach((one) => one.dispose());
+    this.running.cancel();
+    const { token } = (this.running = new CancellationTokenSource());
+    const show = ({ text, places }: Explained) => {
+      if (!token.isCancellationRequested) {
+        void this.view.show(text, places);
       }
-    });
-  }
-
-  private show(n: number, { text, places }: Explained): void {
-    if (n === this.nAsked) {
-      void this.view.show(text, places);
+    };
+    this.view.open();
+    const workDoneToken = `${EXPLAIN}.${++this.nAsked}`;
+    const partialResultToken = `${workDoneToken}.part`;
+    const heard = client.onProgress(new ProgressType<Explained>(), partialResultToken, show);
+    try {
+      const asked = { ...place, partialResultToken };
+      const explained = await ask<Explained>(client, EXPLAIN, asked, workDoneToken, token);
+      if (explained !== undefined) {
+        show(explained);
+      }
+    } catch (error) {
+      show({ text: error instanceof Error ? error.message : String(error) });
+    } finally {
+      heard.dispose();
     }
   }
-}
-
-function selected(client: LanguageClient): Asked | undefined {
-  const editor = window.activeTextEditor;
-  return (
-    editor && {
-      uri: client.code2ProtocolConverter.asUri(editor.document.uri),
-      range: client.code2ProtocolConverter.asRange(editor.selection),
-    }
-  );
 }

@@ -31,7 +31,7 @@ export class ExplanationView implements Disposable {
   /** Brings it to the front, empty; one goes on typing where one was. */
   open(): void {
     if (this.panel === undefined) {
-      const options = { enableScripts: true, enableFindWidget: true, localResourceRoots: [] };
+      const options = { enableScripts: true, enableForms: false, enableFindWidget: true, localResourceRoots: [] };
       const where = { viewColumn: ViewColumn.Beside, preserveFocus: true };
       this.panel = window.createWebviewPanel("instant.explanation", "Explanation", where, options);
       this.panel.onDidDispose(() => {

@@ -51,8 +51,7 @@ export async function activate(context: ExtensionContext): Promise<void> {
       }
     }),
   );
-  await greet(context);
-  await running.restart();
+  await Promise.all([running.restart(), greet(context)]);
 }
 
 export async function deactivate(): Promise<void> {

@@ -29,6 +29,11 @@ export class Pause implements Disposable {
     return this.memory.get(OFF_HERE, false);
   }
 
+  /** Whether completions are off for now, whatever the settings say. */
+  get isOn(): boolean {
+    return this.end !== undefined || this.isOffHere;
+  }
+
   snooze(minutes: number): void {
     const length_ms = minutes * 60_000;
     clearTimeout(this.timer);

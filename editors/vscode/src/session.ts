@@ -52,7 +52,7 @@ export class Session {
     const { status, pause } = this.listeners;
     status.starting();
     this.client = createClient(await this.find(), this.listeners);
-    this.cursor = tellCursor(this.client, () => pause.snoozedUntil !== undefined);
+    this.cursor = tellCursor(this.client, () => pause.isOn);
     await this.client.start();
   }
 
