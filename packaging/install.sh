@@ -28,11 +28,10 @@ fail() {
 }
 
 check_sums() {
-    cd "$here"
     if command -v sha256sum >/dev/null 2>&1; then
-        sha256sum -c SHA256SUMS >/dev/null 2>&1
+        (cd "$here" && sha256sum -c SHA256SUMS) >/dev/null 2>&1
     elif command -v shasum >/dev/null 2>&1; then
-        shasum -a 256 -c SHA256SUMS >/dev/null 2>&1
+        (cd "$here" && shasum -a 256 -c SHA256SUMS) >/dev/null 2>&1
     else
         fail "neither sha256sum nor shasum is here, so the files cannot be checked"
     fi || fail "files are damaged, changed or missing (SHA256SUMS): unpack the archive anew, and check its own hash"
@@ -71,7 +70,7 @@ install_server() {
         rm -rf "$place"
         mkdir -p "$base"
         # Without pip, since some systems' Pythons cannot bring it; it is run out of its wheel.
-        "$python" -m venv --without-pip "$place" || fail "$python makes no environments; on Debian install python3-venv"
+        "$python" -I -m venv --without-pip "$place" || fail "$python makes no environments; on Debian install python3-venv"
         set -- "$here"/wheels/pip-*.whl
         "$place/bin/python" "$1/pip" --isolated install --quiet --disable-pip-version-check --no-cache-dir --no-index \
             --find-links "$here/wheels" --no-deps --require-hashes --requirement "$here/requirements.txt" ||
@@ -92,7 +91,7 @@ install_server() {
 install_model() {
     for model in "$here"/model/*.gguf; do
         [ -f "$model" ] || continue
-        models=$("$place/bin/python" -c 'from lsp_server.endpoint.models import cache_folder; print(cache_folder())')
+        models=$("$place/bin/python" -I -c 'from lsp_server.endpoint.models import cache_folder; print(cache_folder())')
         mkdir -p "$models"
         cmp -s "$model" "$models/$(basename -- "$model")" || cp "$model" "$models/"
         say "Installed the model: $models/$(basename -- "$model")"

@@ -62,9 +62,12 @@ class Home(NamedTuple):
         return self.data / "nvim/site/pack/instant-lsp/start/instant-lsp"
 
     def install(self, bundle: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """Runs the installer as this user; its Python is the one the wheels are for."""
-        command = [*UNSHARED, "sh", bundle / "install.sh", "--python", sys.executable, *arguments]
-        return subprocess.run(command, env=self.environment, capture_output=True, text=True, check=False)
+        """Runs the installer as this user, who stands beside the Python that the wheels are for, and names it so."""
+        python = Path(sys.executable)
+        command = [*UNSHARED, "sh", bundle / "install.sh", "--python", f"./{python.name}", *arguments]
+        return subprocess.run(
+            command, cwd=python.parent, env=self.environment, capture_output=True, text=True, check=False
+        )
 
     def run(self, *arguments: str) -> str:
         """What the installed command says."""
