@@ -318,8 +318,9 @@ async def did_change_configuration(ls: InstantServer, params: types.DidChangeCon
 
 async def code_action(ls: InstantServer, params: types.CodeActionParams) -> list[types.CodeAction | types.Command]:
     """What is offered at a range, the fixes first; no model is asked."""
-    fixes = await code_actions.code_action(ls, params)
-    return [*fixes, *explanations.actions(ls, params), *generated_tests.actions(ls, params)]
+    # Listed before the editor is asked for diagnostics: the range is one of the document as it is now.
+    others = [*explanations.actions(ls, params), *generated_tests.actions(ls, params)]
+    return [*await code_actions.code_action(ls, params), *others]
 
 
 async def resolve_code_action(ls: InstantServer, action: types.CodeAction) -> types.CodeAction:

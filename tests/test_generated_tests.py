@@ -475,10 +475,10 @@ async def test_no_editor_switches_running_on_and_no_repository_trusts_itself(
 ) -> None:
     settings = {"tests": {"run": True, "trusted_folders": ["/"]}, "trusted": True}
     async with opened(folder, endpoint, configuration=settings) as editor:
-        for option in ("tests.run", "tests.trusted_folders"):
-            await editor.complained(f"setting {option} .*only")
+        await editor.complained("setting tests.trusted_folders .*only .* or the environment may set it")
         await editor.complained("setting trusted .*no such option")
-        for option in ("tests.run", "tests.trusted_folders", "trusted"):
+        await editor.complained("setting tests.run .*can only make it false")
+        for option in ("tests.trusted_folders", "trusted", "tests.run"):
             await editor.logged(f"setting {option}")
         await resolved(open_file(editor, folder, "shop/cart.py", at="sum("))
 
@@ -506,6 +506,19 @@ async def test_tests_that_fail_again_are_offered_with_a_notice(folder: Path, end
         assert "They were run with pytest and fail" in await editor.message()
         assert action["edit"]
         assert len(chats(endpoint)) == 2
+
+
+async def test_tests_that_fail_are_offered_where_the_model_is_gone_then(
+    folder: Path, endpoint: ScriptedEndpoint
+) -> None:
+    said = iter([fenced(FAILING)])
+    endpoint.answering = lambda request: next(said, Reply(status=503)) if "messages" in request.body else Reply(())
+    async with opened(folder, endpoint, environment=RUNS, options={"trusted": True}) as editor:
+        action = await tried(open_file(editor, folder, "shop/cart.py", at="sum("))
+        assert "They were run with pytest and fail" in await editor.message()
+        assert "503" in (await editor.status("down"))["message"]
+        await editor.logged("503")
+        assert action["edit"]
 
 
 async def test_unsaved_code_is_what_is_tried(folder: Path, endpoint: ScriptedEndpoint) -> None:

@@ -30,10 +30,11 @@ from lsp_server.assist.frameworks import files_regex
 from lsp_server.assist.known import Known, nothing_known
 from lsp_server.assist.line_diff import line_break
 from lsp_server.assist.placement import NoTestsError, Plan, Repository
-from lsp_server.assist.subject import Beside
+from lsp_server.assist.subject import Beside, plain_breaks
 from lsp_server.assist.tier import Reply, Tier, Tiers
 from lsp_server.endpoint.client import Message
 from lsp_server.endpoint.purpose import Purpose
+from lsp_server.endpoint.status import EndpointError
 from lsp_server.options import TestsSettings
 from lsp_server.workspace.messages import Survey
 
@@ -162,13 +163,15 @@ class Generator:
         is_fault_told = False
         while True:
             say("the model is asked")
-            reply = await self._said(messages, wish, tier)
             try:
+                reply = await self._said(messages, wish, tier)
                 say("the tests are checked")
                 addition = await self._checked(work, files, reply)
-            except UnusableError as error:
+            except (UnusableError, EndpointError) as error:
                 if kept is not None:
                     return kept
+                if isinstance(error, EndpointError):
+                    raise
                 if is_fault_told:
                     raise NoTestsError(f"The {reply.tier} model's tests were refused twice. {error}") from None
                 is_fault_told = True
@@ -256,9 +259,9 @@ class Generator:
             plan.framework.name,
             plan.path,
             "within" if is_within else "new" if plan.is_new else "more",
-            "" if is_within else _ends(_plain_breaks(work.text or ""), MAX_FILE_CHARS),
+            "" if is_within else _ends(plain_breaks(work.text or ""), MAX_FILE_CHARS),
             repository.module_of(wish.folder, wish.snapshot.path, work.language, plan.path),
-            [(path, prompts.clipped(_plain_breaks(text), MAX_EXAMPLE_CHARS)) for path, text in examples],
+            [(path, prompts.clipped(plain_breaks(text), MAX_EXAMPLE_CHARS)) for path, text in examples],
         )
 
     async def _said(self, messages: Sequence[Message], wish: Wish, tier: Tier | None) -> Reply:
@@ -302,7 +305,7 @@ def _code(work: _Work, max_chars: int) -> str:
     """The code with its whole file where that is short, else with what is around it and the file's imports."""
     snapshot, start, end = work.wish.snapshot, work.wish.start, work.wish.end
     if len(snapshot.text) <= max_chars:
-        return _plain_breaks(snapshot.text)
+        return plain_breaks(snapshot.text)
     outline = outline_of(snapshot.text, snapshot.language)
     parts: list[str] = []
     if outline is not None:
@@ -311,7 +314,7 @@ def _code(work: _Work, max_chars: int) -> str:
         holding = [scope for scope in outline.enclosing(start) if scope.start < start and end <= scope.end]
         parts += [snapshot.text[snapshot.line_start(one.start) : snapshot.line_end(one.header_end)] for one in holding]
     parts.append(prompts.clipped(snapshot.text[snapshot.line_start(start) : end], max_chars))
-    return _plain_breaks("\n".join(part for part in parts if part.strip()))
+    return plain_breaks("\n".join(part for part in parts if part.strip()))
 
 
 def _ends(text: str, max_chars: int) -> str:
@@ -320,7 +323,3 @@ def _ends(text: str, max_chars: int) -> str:
         return text
     head, tail = text[: max_chars // 2], text[-max_chars // 2 :]
     return f"{head[: head.rfind(chr(10)) + 1]}…\n{tail[tail.find(chr(10)) + 1 :]}"
-
-
-def _plain_breaks(text: str) -> str:
-    return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -72,10 +72,10 @@ async def _made(
         with ls.measuring.completing(snapshot.language, session.endpoint.status) as (answer, served):
             ls.at_cursor(snapshot, offset)
             completions = await session.completer.complete(snapshot, offset, is_invoked=is_invoked, served=served)
+            if not _is_current(ls, snapshot):
+                raise Superseded
             answer.outcome = "shown" if completions else "nothing"
     except Superseded:
-        return None
-    if not _is_current(ls, snapshot):
         return None
     keys = ls.outcomes.show(snapshot.uri, snapshot.text, completions)
     ls.measuring.follow(keys, served.answers, answer)

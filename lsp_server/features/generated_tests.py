@@ -28,7 +28,7 @@ from lsp_server.documents import NotOpenError
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.features import explanations, progress
 from lsp_server.features.code_actions import ContentModifiedError, RequestFailedError
-from lsp_server.features.explanations import REFUSED, outline_near
+from lsp_server.features.explanations import NOT_OFFERED, REFUSED, outline_near
 from lsp_server.features.folders import folder_of
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ KIND = "instant.tests"
 
 _MODIFIED = "The document has changed since the tests were asked for."
 _CANNOT_CREATE = "This editor creates no files, and there is no file of tests for this code yet."
-_NOT_OFFERED = "This is switched off, or not included in your token's role."
 _UNTRUSTED = "They were not run: the workspace is not trusted."
 What = Literal["function", "class", "file"]
 
@@ -160,10 +159,8 @@ def _action(
 def _reason_against(ls: InstantServer, snapshot: Snapshot) -> str:
     """Why there can be no tests for a document; "" where there can."""
     scheme = urlsplit(snapshot.uri).scheme
-    if ls.is_refused(snapshot):
-        return REFUSED
     if ls.is_refused(snapshot, "tests"):
-        return _NOT_OFFERED
+        return REFUSED if "tests" in ls.features else NOT_OFFERED
     if "notebook" in scheme:
         return "What is in a notebook's cell cannot be imported by a test."
     if scheme != "file" or not snapshot.path:
