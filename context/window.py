@@ -78,6 +78,11 @@ class Budget:
     suffix_tokens: int | None = None
     rate: float = UNKNOWN_RATE
 
+    @classmethod
+    def of_estimated(cls, tokens: float, rate: float) -> Budget:
+        """The budget that has so many estimated tokens."""
+        return cls(int(tokens * rate * MARGIN), rate=rate)
+
     @property
     def estimated(self) -> float:
         """The same in estimated tokens, with a margin for what an estimate does not know."""

@@ -2,8 +2,8 @@
 
 An option of scope `user` may redirect traffic, run something or loosen a rule: no editor sets it. One of scope
 `machine` is taken from what comes with `initialize`, and later from editors that say that no opened folder can set it;
-one of scope `any` from every editor. What an opened repository may ask for is an option's `tightest` value alone, or more
-of it where that is a list.
+one of scope `any` from every editor. What an opened repository may ask for is an option's `tightest` value alone, or
+more of it where that is a list.
 """
 
 from __future__ import annotations

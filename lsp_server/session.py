@@ -190,7 +190,8 @@ class Session:
         able = self.endpoint.capabilities
         if able is not None and able.n_context is not None:
             tokens = max(MIN_PROMPT_TOKENS, min(tokens, able.n_context - options.max_tokens))
-        tokens = min(tokens, self.endpoint.most_tokens or tokens)
+        if (most := self.endpoint.most_tokens) is not None:
+            tokens = max(MIN_PROMPT_TOKENS, min(tokens, Budget.of_estimated(most, self._rate).tokens))
         speed = able.prefill_tokens_per_s if able is not None else None
         is_suffix_first = able is not None and able.fim_format is not None and able.fim_format.suffix_first
         n_suffix = layout.suffix_tokens(speed, tokens, is_suffix_first=is_suffix_first)
