@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import unquote, urlsplit
 
@@ -74,6 +74,8 @@ class InstantServer(LanguageServer):
         self.folders = Folders(self)
         self.syntax = Workspace(self.folders.take, self._room)
         self.last_place: tuple[Snapshot, int] | None = None
+        self.then: Callable[[], Awaitable[None]] | None = None
+        """What follows once the editor has put in the edit that was resolved last."""
         self.counts = Counts()
         self.measuring = Measuring()
         self.outcomes = Outcomes(self.counts, self.measuring.accepted, self.measuring.kept, self.judged)
@@ -376,7 +378,6 @@ COMMANDS: tuple[tuple[str, Callable[..., Coroutine[Any, Any, Any]]], ...] = (
     (code_actions.APPLIED, code_actions.applied),
     (explanations.EXPLAIN, explanations.explain),
     (generated_tests.GENERATE, generated_tests.generate),
-    (generated_tests.SHOW, generated_tests.show),
     (explanations.TOGGLE_THINKING, explanations.toggle_thinking),
     (report.REPORT, report.report),
     (doctor.DOCTOR, doctor.doctor),

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -86,8 +86,17 @@ async def resolve_code_action(ls: InstantServer, action: types.CodeAction) -> ty
     snapshot, fix = await _fix(ls, action.data)
     action.edit = _workspace_edit(ls, snapshot, fix)
     if _resolves(ls, "command"):
-        action.command = types.Command("Fix applied", APPLIED, arguments=[fix.request_id, _n_chars(fix)])
+        follow_up(ls, action, partial(_taken, ls, fix))
     return action
+
+
+def follow_up(ls: InstantServer, action: types.CodeAction, then: Callable[[], Awaitable[None]]) -> None:
+    """Has `then` run once the editor has put in what was resolved, the last of which it is.
+
+    The command carries nothing: VS Code has forgotten its arguments where the edit has led to a new list of actions.
+    """
+    ls.then = then
+    action.command = types.Command("Applied", APPLIED)
 
 
 async def fix(ls: InstantServer, *arguments: Any) -> None:
@@ -100,10 +109,15 @@ async def fix(ls: InstantServer, *arguments: Any) -> None:
     ls.judged(made.request_id, _n_chars(made), is_whole=True)
 
 
-async def applied(ls: InstantServer, request_id: Any = None, n_chars: Any = None, *_: Any) -> None:
-    """The follow-up of a fix that was put in, which carries all that is needed."""
-    if isinstance(request_id, str) and isinstance(n_chars, int):
-        ls.judged(request_id, n_chars, is_whole=True)
+async def applied(ls: InstantServer, *_: Any) -> None:
+    """What was resolved last is put in."""
+    then, ls.then = ls.then, None
+    if then is not None:
+        await then()
+
+
+async def _taken(ls: InstantServer, made: Fix) -> None:
+    ls.judged(made.request_id, _n_chars(made), is_whole=True)
 
 
 # Listing.

@@ -27,7 +27,7 @@ from lsp_server.assist.placement import NoTestsError
 from lsp_server.documents import NotOpenError
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.features import explanations, progress
-from lsp_server.features.code_actions import ContentModifiedError, RequestFailedError
+from lsp_server.features.code_actions import ContentModifiedError, RequestFailedError, follow_up
 from lsp_server.features.explanations import NOT_OFFERED, REFUSED, outline_near
 from lsp_server.features.folders import folder_of
 
@@ -37,9 +37,6 @@ if TYPE_CHECKING:
     from lsp_server.server import InstantServer
 
 GENERATE = "instant.generateTests"
-SHOW = "instant.showTests"
-"""The command that follows a resolved action: the file that got the tests is shown; its argument is the file's URI."""
-
 KIND = "instant.tests"
 """The kind of code actions that generate tests: they change another file than the one they are asked for in."""
 
@@ -81,7 +78,7 @@ async def resolve(ls: InstantServer, action: types.CodeAction) -> types.CodeActi
         ls.tell(types.MessageType.Info, made.text)
     able = ls.client_capabilities.text_document and ls.client_capabilities.text_document.code_action
     if able and able.resolve_support and "command" in able.resolve_support.properties:
-        action.command = types.Command("Show the tests", SHOW, arguments=[made.uri, made.request_id, made.n_chars])
+        follow_up(ls, action, partial(_show, ls, made))
     return action
 
 
@@ -92,17 +89,8 @@ async def generate(ls: InstantServer, *arguments: Any) -> dict[str, str]:
     if not answer.applied:
         raise RequestFailedError("The editor did not apply the tests: the file of tests has changed in the meantime.")
     ls.tell(types.MessageType.Info, made.text)
-    await show(ls, made.uri, made.request_id, made.n_chars)
+    await _show(ls, made)
     return {"uri": made.uri, "text": made.text}
-
-
-async def show(ls: InstantServer, *arguments: Any) -> None:
-    """The follow-up of tests that were put in: their file is shown, where the editor can, and the trail told."""
-    if len(arguments) == 3 and isinstance(arguments[1], str) and isinstance(arguments[2], int):
-        ls.judged(arguments[1], arguments[2], is_whole=True)
-    able = ls.client_capabilities.window.show_document if ls.client_capabilities.window else None
-    if able and able.support and arguments and urlsplit(str(arguments[0])).scheme == "file":
-        await ls.window_show_document_async(types.ShowDocumentParams(str(arguments[0]), take_focus=True))
 
 
 # What is asked for.
@@ -240,6 +228,14 @@ class _Made:
     is_special: bool
     request_id: str
     n_chars: int
+
+
+async def _show(ls: InstantServer, made: _Made) -> None:
+    """The tests are put in: the trail is told, and their file is shown where the editor can."""
+    ls.judged(made.request_id, made.n_chars, is_whole=True)
+    able = ls.client_capabilities.window.show_document if ls.client_capabilities.window else None
+    if able and able.support:
+        await ls.window_show_document_async(types.ShowDocumentParams(made.uri, take_focus=True))
 
 
 async def _made(ls: InstantServer, asked: _Asked) -> _Made:

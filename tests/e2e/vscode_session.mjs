@@ -209,7 +209,7 @@ export async function command(page, title) {
 /** Explains what the cursor is in; returns what the progress said, and the view with its text. */
 export async function explain(page, tier) {
   await command(page, "Instant: Explain");
-  const toast = page.locator(".notification-toast", { hasText: "Instant" });
+  const toast = page.locator(".notification-toast", { hasText: "waiting for the" });
   await toast.first().waitFor();
   const progress = await toast.first().innerText();
   await picture(page, `explaining-${tier}`);
