@@ -337,10 +337,14 @@ class Editor:
                 self.send({"id": request_id, **(self.answer or {"result": [self.configuration]})})
             case {"id": None, "error": error}:
                 self.refused.append(error)
-            case {"id": request_id, "error": error} if request_id in self._pending:
-                self._pending.pop(request_id).set_exception(ResponseError(error))
-            case {"id": request_id, "result": result} if request_id in self._pending:
-                self._pending.pop(request_id).set_result(result)
+            case {"id": request_id} if request_id in self._pending:
+                future = self._pending.pop(request_id)
+                if future.cancelled():
+                    pass  # the test has given up waiting
+                elif "error" in message:
+                    future.set_exception(ResponseError(message["error"]))
+                else:
+                    future.set_result(message["result"])
             case _:
                 self._strange.append(message)
 

@@ -108,6 +108,12 @@ class Index:
             view.graph.forget(paths or None)
             view.last = {of: shown for of, shown in view.last.items() if not _is_changed(of, shown, paths)}
 
+    def renamed(self, path: str) -> None:
+        """A document was opened or has other names than before: beside others all is chosen anew."""
+        self.forget([path])
+        for view in self._views.values():
+            view.last = {of: shown for of, shown in view.last.items() if of == path}
+
     def renew(self, folder: str, resolver: Resolver) -> None:
         """Other files are there, or other build files: how imports are resolved is made anew elsewhere."""
         self._is_shown.clear()

@@ -134,7 +134,7 @@ class Desk:
             document.facts = facts
             self._index.show(document.folder, facts, document.text())
             if is_new:
-                self._index.forget([document.path])
+                self._index.renamed(document.path)
                 if self._place is not None and self._place[0] != uri:
                     self._wanted = self._wanted or self._place
 
