@@ -155,6 +155,7 @@ class InstantServer(LanguageServer):
             ),
         )
         before, self.session = self.session, session
+        self.status.take(Status("starting", "The settings have changed." if before else "The server is starting."))
         self._is_ready.set()
         if before is not None:
             if before.tiers.is_thinking:
