@@ -139,6 +139,7 @@ def test_a_locked_file_is_waited_for(
     with check_metrics(path) as metrics:
         metrics.record(Answer("completion", "a"))
         assert metrics.flush(20)
+        caplog.clear()
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
             for language in "bc":
