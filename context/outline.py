@@ -16,7 +16,7 @@ import tree_sitter
 
 from context.document import Edit
 from context.languages import Language, ScopeKind
-from context.parsable import is_parsable
+from context.parsing import parse
 
 _CONTINUATION_BYTES = bytes(range(0x80, 0xC0))
 _MAX_DECLARATOR_DEPTH = 6
@@ -114,29 +114,11 @@ class IncrementalTree:
 
     def outline(self, deadline_ms: float = 2_000.0) -> Outline | None:
         """The outline of the text as it is now, or None if it cannot be parsed by the deadline."""
-        text = self._text
-        if not is_parsable(self._language.name, text):
-            self._tree = None
-            return None
         stop_at = time.perf_counter() + deadline_ms / 1000
-
-        def read(byte: int, _point: tree_sitter.Point) -> bytes:
-            return text[byte : byte + 65_536]
-
-        def is_late(_byte: int, _has_error: bool) -> bool:
-            return time.perf_counter() > stop_at
-
-        # A new parser each time: one that was stopped would go on with the old text.
-        parser = tree_sitter.Parser(self._language.grammar())
-        try:
-            if self._tree is None:
-                self._tree = parser.parse(read, progress_callback=is_late)
-            else:
-                self._tree = parser.parse(read, self._tree, progress_callback=is_late)
-        except ValueError:
-            self._tree = None
-            return None
-        return _outline(self._tree, self._language, text)
+        self._tree = parse(
+            self._language, self._text, lambda _byte, _has_error: time.perf_counter() > stop_at, before=self._tree
+        )
+        return _outline(self._tree, self._language, self._text) if self._tree is not None else None
 
 
 def _outline(tree: tree_sitter.Tree, language: Language, text: bytes) -> Outline:

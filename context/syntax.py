@@ -20,7 +20,7 @@ from context.blocks import EmptyBody
 from context.document import Snapshot
 from context.excerpt import Excerpt
 from context.languages import Language, find
-from context.parsable import is_parsable
+from context.parsing import parse
 
 _MAX_STEPS = 150
 """Of about 0.06 ms on code; 200 of 1,000 half-typed places need 15 or fewer, the slowest of 7,000 needed 276."""
@@ -153,28 +153,15 @@ def _needs_tree(excerpt: Excerpt, language: Language) -> bool:
 
 
 def _parse(language: Language, source: bytes, *, fragment: bool) -> tree_sitter.Tree | None:
-    """The tree of `source`, or None after too many steps.
-
-    The parser reports its steps only when the source is a callback. It is a new one each time (1 us): after a stop,
-    one that is used again would go on with the old text.
-    """
-    if not is_parsable(language.name, source):
-        return None
+    """The tree of `source`, or None after too many steps."""
     n_steps = 0
-    parser = tree_sitter.Parser(language.grammar(fragment=fragment))
-
-    def piece(byte: int, _: object) -> bytes:
-        return source[byte : byte + 4096]
 
     def is_too_much(_: int, has_error: bool) -> bool:
         nonlocal n_steps
         n_steps += 4 if has_error else 1  # the steps of error recovery are the slow ones
         return n_steps > _MAX_STEPS
 
-    try:
-        return parser.parse(piece, progress_callback=is_too_much)
-    except ValueError:
-        return None
+    return parse(language, source, is_too_much, fragment=fragment)
 
 
 def _n_errors(tree: tree_sitter.Tree) -> int:

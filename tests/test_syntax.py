@@ -6,6 +6,7 @@ import pickle
 import subprocess
 import sys
 import textwrap
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ from context.document import Edit, Snapshot
 from context.languages import LANGUAGES, find
 from context.outline import IncrementalTree, Outline, Span
 from context.parsable import is_parsable
+from context.parsing import parse
 from context.syntax import Place, first_that_fits, look
 
 GENEROUS_MS = 5_000.0
@@ -516,3 +518,23 @@ def test_deep_but_ordinary_text_is_parsed() -> None:
     text = "".join("  " * n + "a:\n" for n in range(90)) + f"x: {'y' * 5_000}\n- " * 3
     assert is_parsable("yaml", text.encode())
     assert is_parsable("python", b"- " * 5_000)
+
+
+@pytest.mark.parametrize("n_steps", [0, 3, 1_000_000], ids=["stopped at once", "stopped", "whole"])
+def test_a_parse_keeps_nothing_of_its_text(n_steps: int) -> None:
+    language = find("python")
+    assert language is not None
+    source = bytes(bytearray(b"total = (price * amount\n" * 4_000))
+    steps = iter(range(1_000_001))
+    n_before = sys.getrefcount(source)
+    tracemalloc.start()
+    try:
+        for _ in range(3):
+            tree = parse(language, source, lambda _byte, _has_error: next(steps) >= n_steps)
+            assert (tree is None) == (n_steps < 1_000_000)
+        del tree
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert sys.getrefcount(source) == n_before
+    assert kept < len(source)

@@ -19,7 +19,7 @@ from context.codegraph.grammar_query import Captures, GrammarQuery, grammar_quer
 from context.codegraph.imports import imports
 from context.codegraph.schemas import schema
 from context.codegraph.source import Source
-from context.codegraph.trees import parse
+from context.codegraph.trees import parse_file
 from context.codegraph.uses import uses
 from context.languages import Language, find
 
@@ -48,7 +48,7 @@ def extract(path: str, language: str, source: bytes, *, tree: tree_sitter.Tree |
     query = grammar_query(name)
     if row is not None and query is not None:
         if tree is None or tree.language != row.grammar() or tree.root_node.end_byte > len(text.bytes):
-            tree = parse(row, text.bytes, stop_at)
+            tree = parse_file(row, text.bytes, stop_at)
         if tree is not None:
             return _facts(path, row, text, query, tree)
     return FileFacts(path, name, text.n_lines, chunks=tuple(chunks(text, ())))

@@ -8,7 +8,7 @@ from context.codegraph.facts import Symbol, SymbolKind
 from context.codegraph.schemas_draft import Draft
 from context.codegraph.schemas_mapping import Value, document
 from context.codegraph.source import Source
-from context.codegraph.trees import parse
+from context.codegraph.trees import parse_file
 from context.languages import find
 
 _IS_OPENAPI = re.compile(rb"""(?:^|[{,])\s*["']?(?:openapi|swagger)["']?\s*:\s*["']?[23]\.""", re.MULTILINE)
@@ -22,7 +22,7 @@ def read(source: Source, language: str, stop_at: float) -> Draft:
     draft, found = Draft(source), find(language)
     if found is None or not _IS_OPENAPI.search(source.bytes):
         return draft
-    tree = parse(found, source.bytes, stop_at)
+    tree = parse_file(found, source.bytes, stop_at)
     root = document(source, tree.root_node) if tree else None
     if root is None:
         return draft
