@@ -84,7 +84,6 @@ def check_asked(checkpoint: Checkpoint, feature: Feature, bearer: str | None, *,
         ({"roles": ["developer"]}, set(), "guest"),
         ({}, set(), "guest"),
     ],
-    ids=str,
 )
 def test_what_a_token_grants(policy: Policy, claims: dict[str, Any], features: set[str], role: str) -> None:
     grant = policy.grant(claims)
