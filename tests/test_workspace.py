@@ -231,6 +231,22 @@ async def test_a_further_root_is_read_too(folder: Path, endpoint: ScriptedEndpoi
         await check_prompt(document, endpoint, ("library/prices/__init__.py", "def price_of(self, item: str)"))
 
 
+async def test_a_further_root_is_followed_when_it_is_pulled(folder: Path, endpoint: ScriptedEndpoint) -> None:
+    library = folder.parent / "library"
+    library.mkdir()
+    await (await asyncio.create_subprocess_exec("git", "init", "-q", library)).wait()
+    (library / "prices.py").write_text("class PriceList:\n    def price_of(self, item: str) -> int: ...\n")
+    roots = {"INSTANT_LSP_CONTEXT_ROOTS": str(library)}
+    async with opened(folder, endpoint, capabilities=WATCHING, environment=roots) as editor:
+        document = editor.open("from prices import PriceList\n\n\ndef f(prices: PriceList):\n    return prices.<|>\n")
+        await check_prompt(document, endpoint, ("def price_of(self, item: str)",))
+        (library / "prices.py").write_text("class PriceList:\n    def reduced(self, item: str) -> int: ...\n")
+        await (await asyncio.create_subprocess_exec("git", "-C", library, "add", "prices.py")).wait()
+        document.type("\n    ")
+        move(document)
+        await check_prompt(document, endpoint, ("def reduced(self, item: str)",), ("def price_of",))
+
+
 async def test_a_folder_that_is_added_is_indexed(folder: Path, endpoint: ScriptedEndpoint) -> None:
     other = folder.parent / "other"
     other.mkdir()

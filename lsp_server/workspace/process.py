@@ -118,8 +118,10 @@ class Desk:
         snapshot = document.snapshot(uri)
         snippets = index.find(document.folder, snapshot, min(offset, len(snapshot.text)), document.facts, budget)
         self._reply("snippets", uri, document.revision, snippets, (time.perf_counter() - started) * 1_000)
-        if document.folder in index.folders and not index.scope.is_watched:
-            self._indexing.poll(document.folder)
+        is_unwatched = document.folder in index.scope.folders and not index.scope.is_watched
+        # No editor watches a further root.
+        for folder in (*index.scope.roots, *((document.folder,) if is_unwatched else ())):
+            self._indexing.poll(folder)
 
     def parse_one(self) -> None:
         """Parses the document that has changed last, which is the one in view."""
