@@ -45,6 +45,12 @@ async function write(page, text) {
   await page.keyboard.type(text);
 }
 
+/** Asks once more for a completion that must not come, and takes the line away, before it may be asked for again. */
+async function erase(page) {
+  await page.keyboard.press("Alt+Backslash");
+  await page.keyboard.press("Control+Shift+K");
+}
+
 /** Takes a word, types through what follows, takes the rest, undoes that and takes it back. */
 async function inParts(page) {
   await write(page, "result = ");
@@ -104,8 +110,8 @@ async function snoozed(page) {
   seen.menu = await menu(page, "Snooze for 5 Minutes");
   seen.snoozed = await untilStatus(page, "snoozed");
   await write(page, "asleep = ");
-  await page.keyboard.press("Alt+Backslash");
   await picture(page, "snoozed");
+  await erase(page);
   await menu(page, "End Snooze");
   await untilStatus(page, "ready");
   await write(page, "awake = ");
@@ -141,6 +147,7 @@ async function offHere(page) {
   await menu(page, "Turn Off in This Folder");
   seen.off_here = await untilStatus(page, "off here");
   await write(page, "nowhere = ");
+  await erase(page);
   await menu(page, "Turn On in This Folder");
   await untilStatus(page, "ready");
 }
@@ -151,6 +158,7 @@ async function offForLanguage(page) {
   seen.off_language = await untilStatus(page, "off for python");
   await picture(page, "off");
   await write(page, "silent = ");
+  await erase(page);
   seen.settings = JSON.parse(readFileSync(task.machine_settings, "utf8"));
   const { "instant.completion.disabled_languages": _, ...rest } = seen.settings;
   writeFileSync(task.machine_settings, JSON.stringify(rest));
