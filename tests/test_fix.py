@@ -375,7 +375,7 @@ async def test_cancelling_stops_the_model(editor: Editor, endpoint: ScriptedEndp
 
 async def test_an_endpoint_that_fails_is_said(editor: Editor, endpoint: ScriptedEndpoint) -> None:
     document = editor.open(TEXT)
-    endpoint.reply = Reply(status=401)
+    endpoint.answering = lambda request: Reply(status=401 if "messages" in request.body else 200)
     await check_not_fixed(document, [diagnostic(document, "radios")], "token")
     await editor.status("down")
     await editor.logged("token")
