@@ -334,7 +334,9 @@ async def resolve_code_action(ls: InstantServer, action: types.CodeAction) -> ty
 
 
 async def shutdown(ls: InstantServer, _: None) -> None:
-    """Connections and the child process are closed before the client says exit."""
+    """All that runs is given up, connections and the child process are closed before the client says exit."""
+    assert isinstance(ls.protocol, Protocol)
+    ls.protocol.cancel_others()
     if ls.session is not None:
         await ls.session.aclose()
     await ls.syntax.aclose()

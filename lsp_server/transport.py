@@ -176,6 +176,11 @@ class Protocol(LanguageServerProtocol):
         for key in set(self._request_futures) - known:
             result_future.add_done_callback(partial(_pass_cancelling, self._request_futures.pop(key)))
 
+    def cancel_others(self) -> None:
+        """Gives up all requests but the one at hand, of either side; pygls trips over those that are gone at once."""
+        for msg_id in self._request_futures.keys() - {self.msg_id}:
+            self._request_futures.pop(msg_id).cancel()
+
     def _send_handler_result(self, future: Future[Any], *, msg_id: str | int) -> None:
         self._request_futures.pop(msg_id, None)
         if future.cancelled():

@@ -277,6 +277,15 @@ async def test_the_server_ends_while_a_document_is_being_opened(tmp_path: Path, 
         assert await editor.ended() == (1 if last == "exit" else 0)
 
 
+async def test_shutdown_is_answered_while_the_server_is_still_starting(tmp_path: Path) -> None:
+    async with started(tmp_path) as editor:
+        await editor.initialize()
+        running = editor.ask("workspace/executeCommand", {"command": "instant.doctor", "arguments": []})
+        assert await editor.leave() == 0
+        with pytest.raises(ResponseError):
+            await in_time(running)
+
+
 async def test_a_stream_that_cannot_be_followed_ends_the_server(tmp_path: Path) -> None:
     async with started(tmp_path) as editor:
         editor.write(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
