@@ -28,7 +28,6 @@ def _serve(_: argparse.Namespace) -> int:
     from lsp_server.transport import serve  # noqa: PLC0415
 
     server = InstantServer()
-    gc.freeze()
     gc.enable()
     serve(server)
 
