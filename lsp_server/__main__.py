@@ -22,13 +22,14 @@ def main(argv: list[str] | None = None) -> int:
 def _serve(_: argparse.Namespace) -> int:
     from lsp_server.quick_start import kept_code, kept_path  # noqa: PLC0415
 
-    gc.disable()  # what is imported stays, and looking through it again and again is a tenth of the start
+    usual = gc.get_threshold()
+    gc.set_threshold(10_000, 10, 1_000)  # what is imported stays: looking through it again and again takes long
     with kept_code(kept_path()):
         from lsp_server.server import InstantServer  # noqa: PLC0415
     from lsp_server.transport import serve  # noqa: PLC0415
 
     server = InstantServer()
-    gc.enable()
+    gc.set_threshold(*usual)
     serve(server)
 
 
