@@ -190,3 +190,13 @@ def test_at_most_four_stops_the_callers_first(wanted: tuple[str, ...], expected:
 )
 def test_hints_of_names(model: str, expected: str | None) -> None:
     assert next((form.name for form in fim.by_name(model)), None) == expected
+
+
+@pytest.mark.parametrize(
+    ("suffix", "kept"),
+    [(")\nS", "\nS"), ('")]\nS', "\nS"), ("))", ""), (") + 1\nS", ") + 1\nS"), ("\n)\nS", "\n)\nS"), ("", "")],
+)
+def test_brackets_that_close_and_go_again_do_not_begin_a_prompt(suffix: str, kept: str) -> None:
+    window = ContextWindow("a.py", "python", "P", suffix)
+    assert fim.render(fim.FORMATS["codestral"], window) == f"[SUFFIX]{kept}[PREFIX]P"
+    assert fim.render(fim.FORMATS["qwen"], window) == f"<|fim_prefix|>P<|fim_suffix|>{suffix}<|fim_middle|>"

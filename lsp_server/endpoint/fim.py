@@ -145,6 +145,11 @@ FORMATS: dict[FimFormatName, FimFormat] = {
 }
 
 
+_CLOSED = re.compile(r"\A[)\]}\"'`]+(?=\n|\Z)")
+"""Brackets and quotes that end the cursor's line come and go as they are opened and closed. At a prompt's beginning
+they cost all of it each time; the model writes them again, and the completion's range takes them in."""
+
+
 def render(form: FimFormat, window: ContextWindow) -> str:
     """The prompt. A window without snippets is written in the plain form, which models know best.
 
@@ -157,10 +162,9 @@ def render(form: FimFormat, window: ContextWindow) -> str:
     if form.in_prefix:
         before, prefix = "", before + prefix
     suffix = _clean(form, window.suffix)
-    halves = (
-        (form.suffix, suffix, form.prefix, prefix) if form.suffix_first else (form.prefix, prefix, form.suffix, suffix)
-    )
-    return "".join((before, *halves, form.middle))
+    if form.suffix_first:
+        return "".join((before, form.suffix, _CLOSED.sub("", suffix), form.prefix, prefix, form.middle))
+    return "".join((before, form.prefix, prefix, form.suffix, suffix, form.middle))
 
 
 def stops(form: FimFormat | None, wanted: Iterable[str]) -> list[str]:
