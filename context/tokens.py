@@ -53,7 +53,7 @@ def n_tokens(text: str) -> float:
     )
 
 
-@lru_cache(maxsize=8_192)
+@lru_cache(maxsize=4_096)
 def n_line_tokens(line: str) -> float:
     """The same for one line without its line break, remembered: most lines are in the next window too."""
     return n_tokens(line) + _LINE_BREAK

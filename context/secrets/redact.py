@@ -24,7 +24,7 @@ _N_LETTERS = 10
 _PLACEHOLDER = re.compile(rf"{MARK}[a-p]{{{_N_LETTERS}}}")
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 
-_TABLE_CHARS = 1 << 20
+_TABLE_CHARS = 1 << 18
 _LOOK_BACK_CHARS = 8_000
 
 
