@@ -624,7 +624,7 @@ async def test_the_machinery_runs_with_the_real_model(folder: Path, engine: Addr
         "INSTANT_LSP_ENDPOINT_INSTANT_TOTAL_MS": "300000",
         "INSTANT_LSP_CHAT_INSTANT_FIRST_TOKEN_MS": "200000",
         "INSTANT_LSP_CHAT_INSTANT_TOTAL_MS": "300000",
-        "INSTANT_LSP_CHAT_INSTANT_MAX_TOKENS": "200",
+        "INSTANT_LSP_CHAT_INSTANT_MAX_TOKENS": "120",
     }
     home = folder.parent / "home"
     home.mkdir()

@@ -148,7 +148,7 @@ def _range(start: tuple[int, int], end: tuple[int, int]) -> dict[str, Any]:
 
 
 TestSync = Sync.TestCase
-TestSync.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+TestSync.settings = settings(max_examples=40, stateful_step_count=25, deadline=None)
 
 
 @pytest.mark.parametrize("kind", ["neovim", "vscode"])
