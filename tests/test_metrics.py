@@ -147,7 +147,8 @@ def test_a_locked_file_is_waited_for(
                 assert metrics.flush(20)
             other.execute("COMMIT")
     assert rows(path, "answers", "language") == [("a",), ("b",), ("c",)]
-    assert [record.getMessage() for record in caplog.records] == ["metrics cannot be written: busy"]
+    # With so short a wait a busy machine may bring a second time of it, which is told as well.
+    assert {record.getMessage() for record in caplog.records} == {"metrics cannot be written: busy"}
 
 
 @pytest.mark.parametrize("broken", [b"", b"no database at all" * 100, b"SQLite format 3\0" + bytes(4_000)])
