@@ -43,7 +43,10 @@ class Pod:
         self.root = f"http://127.0.0.1:{port}"
         self.log = systemd.folder / "llamacpp.log"
         self.client = httpx2.Client(
-            base_url=self.root, headers={"Authorization": f"Bearer {key}"}, timeout=300, trust_env=False
+            base_url=self.root,
+            headers={"Authorization": f"Bearer {key}", "Connection": "close"},
+            timeout=300,
+            trust_env=False,
         )
 
     @property
