@@ -6,7 +6,6 @@ one that is used again would go on with the old text.
 
 from __future__ import annotations
 
-import ctypes
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -17,10 +16,6 @@ from context.languages import Language
 from context.parsable import is_parsable
 
 _PIECE_BYTES = 16_384
-
-_release = ctypes.pythonapi.Py_DecRef
-_release.argtypes = (ctypes.py_object,)
-_release.restype = None
 
 
 def parse(
@@ -54,8 +49,9 @@ def parse(
         return None
     finally:
         if _keeps_pieces(grammar):
+            release = _release()
             for one in filter(None, pieces):
-                _release(one)
+                release(one)
 
 
 @cache
@@ -73,4 +69,14 @@ def _keeps_pieces(grammar: tree_sitter.Language) -> bool:
         return text if byte == 0 else b""
 
     tree_sitter.Parser(grammar).parse(piece)
-    return sys.getrefcount(text) == n_before + n_given
+    return 0 < n_given == sys.getrefcount(text) - n_before
+
+
+@cache
+def _release() -> Callable[[bytes], None]:
+    """Gives back one reference that C code has forgotten."""
+    import ctypes  # noqa: PLC0415  off the start-up path
+
+    release = ctypes.pythonapi.Py_DecRef
+    release.argtypes, release.restype = (ctypes.py_object,), None
+    return release

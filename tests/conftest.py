@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Iterator
 
@@ -21,6 +22,15 @@ from lsp_server.settings import load
 # A busy machine is no fault of what is tested: how long an example takes is no reason to fail.
 hypothesis.settings.register_profile("untimed", hypothesis.settings(), deadline=None)
 hypothesis.settings.load_profile("untimed")
+
+
+@pytest.fixture(autouse=True)
+def _loggers() -> Iterator[None]:
+    """A command that runs in this process adds a handler for its stderr, which is closed when the test is over."""
+    kept = {name: list(logging.getLogger(name).handlers) for name in ("lsp_server", "context")}
+    yield
+    for name, handlers in kept.items():
+        logging.getLogger(name).handlers[:] = handlers
 
 
 @pytest.fixture(scope="session")

@@ -142,13 +142,15 @@ def test_a_locked_file_is_waited_for(
         caplog.clear()
         with closing(sqlite3.connect(path, isolation_level=None)) as other:
             other.execute("BEGIN IMMEDIATE")
-            for language in "bc":
+            for language in "bcdef":
                 metrics.record(Answer("completion", language))
                 assert metrics.flush(20)
             other.execute("COMMIT")
-    assert rows(path, "answers", "language") == [("a",), ("b",), ("c",)]
-    # With so short a wait a busy machine may bring a second time of it, which is told as well.
-    assert {record.getMessage() for record in caplog.records} == {"metrics cannot be written: busy"}
+    assert [language for (language,) in rows(path, "answers", "language")] == list("abcdef")
+    # Not at each of the five writes; with so short a wait a busy machine may bring a second time of it.
+    told = [record.getMessage() for record in caplog.records]
+    assert set(told) == {"metrics cannot be written: busy"}
+    assert len(told) <= 2
 
 
 @pytest.mark.parametrize("broken", [b"", b"no database at all" * 100, b"SQLite format 3\0" + bytes(4_000)])
