@@ -24,6 +24,7 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+# Files in the order of their names: by the number of tests, those of few long ones would come last, on one core.
 unit: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest --ignore=tests/e2e --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 

@@ -163,7 +163,6 @@ class InstantServer(LanguageServer):
             await before.aclose()
         for problem in self.problems:
             self.tell(types.MessageType.Warning, str(problem))
-        gc.collect()
         gc.freeze()  # a full collection over what start-up made would stall a keystroke for tens of milliseconds
         await self.session.prepare()
 

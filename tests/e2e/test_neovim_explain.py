@@ -73,15 +73,19 @@ def test_the_function_is_explained_in_a_window(nvim: Neovim) -> None:
     wait_until(lambda: nvim.lines[0] == "def add(a, b):", "the window is closed")
 
 
-def test_lines_are_explained_by_the_thinking_model_for_once(nvim: Neovim, instant: ScriptedEndpoint) -> None:
-    check_window(nvim, lambda: nvim.command("5Instant! explain"), "the selection", "Deep words.", "deep (thinking)")
+@pytest.mark.parametrize("command", ["5Instant! explain", "5InstantExplain!"])
+def test_lines_are_explained_by_the_thinking_model_for_once(
+    nvim: Neovim, instant: ScriptedEndpoint, command: str
+) -> None:
+    check_window(nvim, lambda: nvim.command(command), "the selection", "Deep words.", "deep (thinking)")
     assert instant.of("/v1/chat/completions") == []
     nvim.keys("q")
     assert statusline(nvim) == "instant: ready"
 
 
-def test_thinking_is_toggled_and_seen_in_the_statusline(nvim: Neovim) -> None:
-    nvim.command("Instant thinking")
+@pytest.mark.parametrize("command", ["Instant thinking", "InstantThinking"])
+def test_thinking_is_toggled_and_seen_in_the_statusline(nvim: Neovim, command: str) -> None:
+    nvim.command(command)
     wait_until(lambda: statusline(nvim) == "instant: ready (thinking)", "the statusline")
     assert "The thinking model answers from now on." in nvim.messages
     check_window(nvim, lambda: nvim.command("Instant explain"), "`add`", "Deep words.", "deep (thinking)")

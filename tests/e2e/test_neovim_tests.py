@@ -71,9 +71,10 @@ def check_generated(nvim: Neovim, folder: Path, ask: Callable[[], object], text:
     assert passed == names
 
 
-def test_a_new_file_by_the_command(nvim: Neovim, folder: Path) -> None:
+@pytest.mark.parametrize("command", ["Instant tests", "InstantTests"])
+def test_a_new_file_by_the_command(nvim: Neovim, folder: Path, command: str) -> None:
     text = f"from shop import total\n\n\n{NEW}"
-    check_generated(nvim, folder, lambda: nvim.command("Instant tests"), text, ["test_total"])
+    check_generated(nvim, folder, lambda: nvim.command(command), text, ["test_total"])
 
 
 def test_an_existing_file_by_a_code_action(nvim: Neovim, folder: Path) -> None:

@@ -17,6 +17,12 @@ end, {
   desc = 'instant-lsp: explain, fix, tests, snooze, status and more',
 })
 
+for name, subcommand in pairs({ InstantExplain = 'explain', InstantTests = 'tests', InstantThinking = 'thinking' }) do
+  vim.api.nvim_create_user_command(name, function(call)
+    require('instant.command').run(vim.tbl_extend('force', call, { fargs = { subcommand } }))
+  end, { bang = true, range = true, desc = 'instant-lsp: the same as :Instant ' .. subcommand })
+end
+
 vim.api.nvim_create_autocmd({ 'LspAttach', 'LspDetach' }, {
   group = vim.api.nvim_create_augroup('instant', {}),
   callback = function(event)
