@@ -275,7 +275,7 @@ def test_commands_of_neovim_that_are_named_exist(page: str) -> None:
     plugin, subcommands = text("editors/nvim/plugin/instant.lua"), text("editors/nvim/lua/instant/command.lua")
     for span in spans(page):
         if called := re.match(r":(Instant\w*)!?(?: ([a-z]+))?", span):
-            assert f"nvim_create_user_command('{called[1]}'" in plugin, span
+            assert re.search(rf"nvim_create_user_command\('{called[1]}'|\b{called[1]} = '", plugin), span
             assert not called[2] or re.search(rf"\b{called[2]}\b", subcommands), span
         for module in re.findall(r"require\(?'(instant[\w.]*)'", span):
             path = ROOT / "editors/nvim/lua" / module.replace(".", "/")

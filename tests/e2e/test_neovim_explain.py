@@ -87,7 +87,7 @@ def test_lines_are_explained_by_the_thinking_model_for_once(
 def test_thinking_is_toggled_and_seen_in_the_statusline(nvim: Neovim, command: str) -> None:
     nvim.command(command)
     wait_until(lambda: statusline(nvim) == "instant: ready (thinking)", "the statusline")
-    assert "The thinking model answers from now on." in nvim.messages
+    wait_until(lambda: "The thinking model answers from now on." in nvim.messages, "it is said")
     check_window(nvim, lambda: nvim.command("Instant explain"), "`add`", "Deep words.", "deep (thinking)")
     nvim.keys("q")
     nvim.command("Instant thinking")
