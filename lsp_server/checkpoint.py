@@ -16,14 +16,14 @@ from urllib.parse import unquote, urlsplit
 from cachetools import TTLCache
 
 from lsp_server.endpoint.ended import Ended
-from lsp_server.endpoint.gate import Leaving
+from lsp_server.endpoint.gate import Leaving, Question
 from lsp_server.endpoint.purpose import Feature, Purpose, Sending
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.endpoint.tokens import claims
 from lsp_server.ledger import entries
 from lsp_server.ledger.audit import Audit, AuditError
 from lsp_server.options import Offered, Settings
-from lsp_server.policy import Grant, Policy, Tier
+from lsp_server.policy import Grant, Policy
 
 SAME_REFUSAL_S = 60.0
 """A refusal is noted once in so long: one who types in a refused file is refused with every key."""
@@ -81,12 +81,32 @@ class Checkpoint:
             reason, message = rule
             self._note_refusal(purpose, tier, reason)
             raise EndpointError("denied", message)
+        if self._audit is not None:
+            self._must_record(self._sent(leaving, grant))
+
+    def consult(self, question: Question) -> None:
+        """Takes note of a question; raises EndpointError (denied) where its feature is not offered, or the trail is."""
+        purpose = question.sending.purpose
+        feature = _offered(purpose.feature)
+        if feature is not None and feature not in self.features:
+            self._note_refusal(purpose, "provider", "policy" if feature in self._disabled else "role")
+            raise EndpointError("denied", f"{_WORDS[feature].capitalize()} are not offered.")
         if self._audit is None:
             return
-        try:
-            self._audit.record(self._sent(leaving, grant))
-        except AuditError as error:
-            raise EndpointError("denied", str(error)) from None
+        path, workspace = self._place(purpose.uri)
+        entry = entries.Sent(
+            entries.RequestId(question.sending.request_id),
+            purpose.feature,
+            "provider",
+            entries.name(self._role("instant")),
+            entries.name(question.provider),
+            entries.origin(question.url) if question.url else entries.Name("process"),
+            workspace,
+            path,
+            self._audit.digest(question.text),
+            len(question.text),
+        )
+        self._must_record(entry)
 
     def over(self, sending: Sending, ended: Ended, answer: str) -> None:
         """Takes note of what came of a request."""
@@ -164,11 +184,21 @@ class Checkpoint:
         if self._audit is None or key in self._refusals:
             return
         self._refusals[key] = True
-        role = self._grants[tier][1].role if tier in self._grants else ""
+        role = entries.name(self._role("instant" if tier == "provider" else tier))
         path, workspace = self._place(purpose.uri)
-        self._record(
-            entries.Refused(purpose.feature, _tier(tier), entries.name(role), workspace, path, entries.Word(reason))
-        )
+        self._record(entries.Refused(purpose.feature, _tier(tier), role, workspace, path, entries.Word(reason)))
+
+    def _role(self, tier: str) -> str:
+        """The role in the token that was last seen for a tier."""
+        return self._grants[tier][1].role if tier in self._grants else ""
+
+    def _must_record(self, entry: entries.Entry) -> None:
+        """What is not noted does not leave, where that is required."""
+        assert self._audit is not None
+        try:
+            self._audit.record(entry)
+        except AuditError as error:
+            raise EndpointError("denied", str(error)) from None
 
     def _record(self, entry: entries.Entry) -> None:
         """What has happened already is told even where the trail is required and broken: it is lost, and counted."""
@@ -196,5 +226,5 @@ def _offered(feature: Feature) -> Offered | None:
     return "completion" if feature == "warm_up" else feature
 
 
-def _tier(name: str) -> Tier:
-    return "thinking" if name == "thinking" else "instant"
+def _tier(name: str) -> entries.Tier:
+    return "thinking" if name == "thinking" else "provider" if name == "provider" else "instant"

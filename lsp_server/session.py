@@ -70,7 +70,7 @@ class Session:
         self.is_local = tier.url is None and settings.embedded.enabled
         """Whether the local engine serves the instant tier."""
         self.endpoint = self._local_endpoint() if self.is_local else self._configured("instant", tier)
-        self.knowledge = Knowledge(settings, self._tell)
+        self.knowledge = Knowledge(settings, self.checkpoint, self._tell)
         self._of_workspace = snippets
         self.completer = Completer(self.endpoint, Sources(self.limits, outline, self.snippets, self._learn), counts)
         self.thinking = self._thinking_endpoint() if settings.endpoint.thinking.url else None

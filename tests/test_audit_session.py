@@ -30,6 +30,19 @@ def check_trail(folder: Path, capsys: pytest.CaptureFixture[str]) -> list[dict[s
     return [row for row in rows if row["feature"] not in ("probe", "warm_up")]
 
 
+def provider(log: Path) -> dict[str, str]:
+    """The environment with a knowledge provider that notes what it is asked."""
+    server = str(Path(__file__).with_name("mcp_server.py"))
+    given = {"name": "handbook", "tool": "search", "deadline_ms": 20_000, "command": sys.executable}
+    return {"INSTANT_LSP_CONTEXT_PROVIDERS": json.dumps([{**given, "args": [server, "--log", str(log)]}])}
+
+
+async def explained(editor: Editor, document: Document) -> None:
+    whole = {"start": document.position(0), "end": document.position(len(document.text))}
+    asked = {"uri": document.uri, "range": whole, "partialResultToken": "p"}
+    await editor.request("workspace/executeCommand", {"command": "instant.explain", "arguments": [asked]})
+
+
 def trail_of(home: Path) -> Path:
     return home / "instant-lsp" / "audit"
 
@@ -66,9 +79,7 @@ async def test_all_that_leaves_and_what_does_not_is_told(tmp_path: Path, capsys:
         await fixed(editor, editor.open("def f(a):\n    return a + b\n", name="src/wrong.py"))
         endpoint.reply = Reply((f"It names {CANARY}.",))
         told = editor.open("def f(a):\n    return a\n", name="src/told.py")
-        argument = {"uri": told.uri, "range": {"start": told.position(0), "end": told.position(len(told.text))}}
-        asked = {"command": "instant.explain", "arguments": [{**argument, "partialResultToken": "p"}]}
-        await editor.request("workspace/executeCommand", asked)
+        await explained(editor, told)
         endpoint.replies.append(Reply(status=400))
         assert await editor.open("z =", name="src/failed.py").ghost() is None
         await editor.status("down")
@@ -101,6 +112,25 @@ async def test_all_that_leaves_and_what_does_not_is_told(tmp_path: Path, capsys:
     assert CANARY.encode() not in written
 
 
+async def test_what_a_knowledge_provider_is_asked_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    environment = provider(tmp_path / "log") | {"INSTANT_LSP_AUDIT_PATHS": "plain"}
+    async with (
+        ScriptedEndpoint() as endpoint,
+        open_editor("neovim", tmp_path, url=endpoint.url, environment=environment) as editor,
+    ):
+        await editor.status("ready")
+        await explained(editor, editor.open(f"{CANARY} = 1\n", name="src/told.py"))
+    rows = [row for row in check_trail(trail_of(tmp_path), capsys) if row["feature"] == "explain"]
+    assert [(row["tier"], row["model"], row["outcome"]) for row in rows] == [
+        ("provider", "handbook", "answered"),
+        ("instant", endpoint.model, "answered"),
+    ]
+    assert (rows[0]["endpoint"], rows[0]["path"], rows[0]["prompt_chars"]) == ("process", "src/told.py", len(CANARY))
+    assert rows[0]["answer_chars"] > 0
+    assert CANARY in (tmp_path / "log").read_text(encoding="utf-8")
+    assert CANARY.encode() not in b"".join(path.read_bytes() for path in trail_of(tmp_path).iterdir())
+
+
 async def test_what_the_guard_refuses_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     async with open_editor("vscode", tmp_path, url="http://8.8.8.8/v1") as editor:
         await editor.status("down")
@@ -119,6 +149,7 @@ async def test_without_a_required_trail_nothing_leaves_until_there_is_one(
     in_the_way = tmp_path / "trail"
     in_the_way.write_text("no folder", encoding="utf-8")
     environment = {"INSTANT_LSP_AUDIT_REQUIRED": "true", "INSTANT_LSP_AUDIT_FOLDER": str(in_the_way)}
+    environment |= provider(tmp_path / "log")
     async with (
         ScriptedEndpoint() as endpoint,
         open_editor("vscode", tmp_path, url=endpoint.url, environment=environment) as editor,
@@ -127,7 +158,9 @@ async def test_without_a_required_trail_nothing_leaves_until_there_is_one(
         assert "Nothing is sent, since the audit trail is required." in status["message"]
         await editor.logged("the audit trail is required")
         assert await editor.open("x =").ghost() is None
+        await explained(editor, editor.open("w = 1\n"))
         assert endpoint.requests == []
+        assert not (tmp_path / "log").exists()
         await asyncio.to_thread(in_the_way.unlink)
         await editor.status("ready")
         assert await editor.open("y =").ghost() == " a + b"

@@ -305,6 +305,22 @@ async def test_nothing_to_explain_asks_nobody(running: Editor) -> None:
 
 
 @wire
+async def test_the_editor_is_asked_to_show_its_document_before_the_model_has_answered(running: Editor) -> None:
+    async with served(running) as (instant, _):
+        instant.reply = Reply(("It",), fault="hang in the middle")
+        running.shown.clear()
+        given = argument(running.open("x = 1\n"), 0, 0) | {"document": "editors-own:Explanation.md"}
+        asked = running.ask("workspace/executeCommand", {"command": "instant.explain", "arguments": [given]})
+        await running.part("p")
+        assert running.shown == ["editors-own:Explanation.md"]
+        running.cancel(asked)
+        with pytest.raises(ResponseError):
+            await in_time(asked)
+        await instant.left(1)
+        await running.progress("end")
+
+
+@wire
 async def test_a_file_that_poses_as_instructions_changes_nothing_but_the_text(running: Editor) -> None:
     """Even a model that obeys can only say something; what it says is shown, and reaches for nothing."""
     async with served(running) as (instant, _):

@@ -19,6 +19,7 @@ from wire import DEADLINE_S, Editor, in_time, open_editor
 
 from context import Snapshot
 from context.secrets import Redactor
+from lsp_server.endpoint.purpose import Purpose
 from lsp_server.knowledge import Knowledge
 from lsp_server.knowledge import connection as connection_module
 from lsp_server.knowledge.query import MAX_NAMES, names_near, names_of
@@ -26,6 +27,7 @@ from lsp_server.options import Settings
 from lsp_server.settings import load
 
 SERVER = str(Path(__file__).with_name("mcp_server.py"))
+PURPOSE = Purpose("explain")
 CODE = "def post(ledger_entry):\n    return ledger_entry.amount\n"
 
 
@@ -158,14 +160,14 @@ async def test_a_server_by_http() -> None:
 
 async def test_the_model_calls_a_tool() -> None:
     async with knowing(provider()) as knowledge:
-        assert FACT in await in_time(knowledge.call_tool("search", {"query": "x", "key": SECRET}))
-        assert await in_time(knowledge.call_tool("delete", {})) == "There is no tool delete."
+        assert FACT in await in_time(knowledge.call_tool("search", {"query": "x", "key": SECRET}, PURPOSE))
+        assert await in_time(knowledge.call_tool("delete", {}, PURPOSE)) == "There is no tool delete."
 
 
 async def test_a_provider_that_fails_keeps_no_other_from_a_tools_call() -> None:
     async with knowing(provider(name="broken", command="/no/such/command"), provider()) as knowledge:
-        assert FACT in await in_time(knowledge.call_tool("search", {"query": "x"}))
-        assert "cannot be started" in await in_time(knowledge.call_tool("delete", {}))
+        assert FACT in await in_time(knowledge.call_tool("search", {"query": "x"}, PURPOSE))
+        assert "cannot be started" in await in_time(knowledge.call_tool("delete", {}, PURPOSE))
 
 
 async def test_a_question_that_was_given_up_for_another_document_is_asked_again() -> None:

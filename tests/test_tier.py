@@ -225,7 +225,7 @@ async def check_tool(instant: ScriptedEndpoint, called: Reply, result: str, call
     assert answer["content"] == result
 
 
-async def found(name: str, arguments: Mapping[str, Any]) -> str:
+async def found(name: str, arguments: Mapping[str, Any], purpose: Purpose) -> str:
     return f"{name} {arguments['q']}"
 
 

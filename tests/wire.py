@@ -45,7 +45,7 @@ CAPABILITIES: dict[Kind, dict[str, Any]] = {
             "synchronization": {"dynamicRegistration": False, "didSave": True, "willSave": True},
         },
         "workspace": {"configuration": True, "didChangeConfiguration": {"dynamicRegistration": False}},
-        "window": {"workDoneProgress": True},
+        "window": {"workDoneProgress": True, "showDocument": {"support": True}},
     },
     "vscode": {
         "general": {"positionEncodings": ["utf-16"]},

@@ -23,8 +23,8 @@ from lsp_server.endpoint.status import EndpointError
 from lsp_server.options import ChatSettings, InstantChatSettings, ThinkingChatSettings
 
 Tier = Literal["instant", "thinking"]
-CallTool = Callable[[str, Mapping[str, Any]], Awaitable[str]]
-"""Calls a tool by its name on the configured MCP server; whatever fails is told in the text it returns."""
+CallTool = Callable[[str, Mapping[str, Any], Purpose], Awaitable[str]]
+"""Calls a tool by its name, for a purpose, on the configured MCP server; what fails is told in its text."""
 
 MAX_TOOL_ROUNDS = 4
 MAX_TOOL_CHARS = 16_000
@@ -182,15 +182,15 @@ class Tiers:
                     yield rest
             if not answer.tool_calls or not tools:
                 return
-            conversation += await self._tool_messages(answer.tool_calls)
+            conversation += await self._tool_messages(answer.tool_calls, sampling["purpose"])
 
-    async def _tool_messages(self, calls: Sequence[ToolCall]) -> list[Message]:
+    async def _tool_messages(self, calls: Sequence[ToolCall], purpose: Purpose) -> list[Message]:
         """The calls as the model made them, and what came of each."""
         made = [
             {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
             for call in calls
         ]
-        results = [await self._result(call) for call in calls]
+        results = [await self._result(call, purpose) for call in calls]
         return [
             {"role": "assistant", "content": "", "tool_calls": made},
             *(
@@ -199,7 +199,7 @@ class Tiers:
             ),
         ]
 
-    async def _result(self, call: ToolCall) -> str:
+    async def _result(self, call: ToolCall, purpose: Purpose) -> str:
         names = {tool["function"].get("name") for tool in self._options.tools}
         if call.name not in names:
             return "There is no such tool."
@@ -211,7 +211,7 @@ class Tiers:
             arguments = None
         if not isinstance(arguments, dict):
             return "The arguments are not a JSON object."
-        return (await self._call_tool(call.name, arguments))[:MAX_TOOL_CHARS]
+        return (await self._call_tool(call.name, arguments, purpose))[:MAX_TOOL_CHARS]
 
     def _sampling(self, tier: Tier, given: Mapping[str, Any]) -> dict[str, Any]:
         options = self._of(tier)

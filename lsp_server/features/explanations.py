@@ -1,8 +1,9 @@
 """Explanations on the wire: owns hovers, the command that explains and the one that toggles thinking; asks no model.
 
 `instant.explain` takes one object: `uri`, `range`, and where wanted `diagnostic`, `tier` ("thinking" for this once),
-`workDoneToken` and `partialResultToken`. Parts and result are objects whose `text` is the whole Markdown to show, and
-whose `places` are the addresses that links in it may lead to: whatever else it says, a model cannot name one.
+`workDoneToken`, `partialResultToken` and `document`: the address of a virtual document of the editor's own, which it
+is asked to show before anything has arrived. Parts and result are objects whose `text` is the whole Markdown to show,
+and whose `places` are the addresses that links in it may lead to: whatever else it says, a model cannot name one.
 """
 
 from __future__ import annotations
@@ -100,6 +101,7 @@ async def explain(ls: InstantServer, *arguments: Any) -> dict[str, Any]:
         snapshot = ls.documents.snapshot(asked.uri)
     except NotOpenError:
         raise JsonRpcInvalidParams("the document is not open") from None
+    _open_view(ls, asked)
     if ls.is_refused(snapshot, "explain"):
         reason = REFUSED if "explain" in ls.features else NOT_OFFERED
         return await _shown(ls, asked, {"title": "", "text": f"*{reason}*"})
@@ -161,6 +163,8 @@ class _Asked:
     tier: Tier | None
     work_token: progress.Token | None
     part_token: progress.Token | None
+    view: str | None
+    """The address of the editor's document that shows it."""
 
 
 def _asked(ls: InstantServer, *arguments: Any) -> _Asked:
@@ -178,6 +182,7 @@ def _asked(ls: InstantServer, *arguments: Any) -> _Asked:
             "thinking" if given.get("tier") == "thinking" else "instant" if given.get("tier") == "instant" else None,
             _token(given.get("workDoneToken")),
             _token(given.get("partialResultToken")),
+            str(given["document"]) if given.get("document") else None,
         )
     except Exception:  # noqa: BLE001  whatever cattrs makes of wrong parameters
         raise JsonRpcInvalidParams("the argument of instant.explain is not as it should be") from None
@@ -233,6 +238,13 @@ async def _explained(
             return {**result, "text": f"{head}\n\n*{error}*"}
     text = f"{head}\n\n{explanation.markdown}"
     return {**result, "text": text, "tier": explanation.tier, "model": explanation.model}
+
+
+def _open_view(ls: InstantServer, asked: _Asked) -> None:
+    """Asks the editor to show the document that it named; nobody waits until it has."""
+    able = ls.client_capabilities.window and ls.client_capabilities.window.show_document
+    if asked.view is not None and able and able.support:
+        ls.window_show_document(types.ShowDocumentParams(asked.view, take_focus=False))
 
 
 async def _shown(ls: InstantServer, asked: _Asked, result: dict[str, Any]) -> dict[str, Any]:

@@ -1,16 +1,26 @@
-"""One configured provider: owns its deadline, its retries and what it answered lately; knows nothing of documents."""
+"""One configured provider: owns its deadline, its retries and what it answered lately; knows nothing of documents.
+
+Every question passes the gate: where that lets nothing leave, the provider is not asked.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import json
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from cachetools import TTLCache
 
 from context import Snippet
 from lsp_server.assist.prompts import clipped
+from lsp_server.endpoint.answer import Timings
 from lsp_server.endpoint.backoff import Backoff
+from lsp_server.endpoint.ended import Ended, Outcome
+from lsp_server.endpoint.gate import Gate, OpenGate, Question
+from lsp_server.endpoint.purpose import Purpose, Sending
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.knowledge.connection import Connection, as_endpoint_error
 from lsp_server.options import EndpointSettings
@@ -32,9 +42,14 @@ class Provider:
     """Asks one server; its answers and failures are remembered for a while."""
 
     def __init__(
-        self, settings: ProviderSettings, endpoints: EndpointSettings, on_trouble: Callable[[], None] = lambda: None
+        self,
+        settings: ProviderSettings,
+        endpoints: EndpointSettings,
+        gate: Gate | None = None,
+        on_trouble: Callable[[], None] = lambda: None,
     ) -> None:
         self.settings = settings
+        self._gate: Gate = gate or OpenGate()
         self.trouble = ""
         """Why it gives nothing at present, as a clause; "" while it does. `on_trouble` is told of each change."""
         self._endpoints = endpoints
@@ -61,27 +76,29 @@ class Provider:
         except EndpointError as error:
             self._failed(error)
 
-    async def ask(self, names: tuple[str, ...]) -> tuple[Snippet, ...]:
-        """What it says of these names, bounded in size; none where it fails or is late. Never raises."""
+    async def ask(self, names: tuple[str, ...], purpose: Purpose) -> tuple[Snippet, ...]:
+        """What it says of these names, bounded in size; none where it fails, is late or may not be asked."""
         query = " ".join(names) if self.settings.tool else ""
         kept = self._kept.get(query)
         if kept is not None:
             return kept
         try:
-            snippets = await self._asked(query)
+            snippets = await self._asked(query, purpose)
         except EndpointError:
             return ()
         self._kept[query] = snippets
         return snippets
 
-    async def call(self, tool: str, arguments: Mapping[str, Any]) -> str | None:
+    async def call(self, tool: str, arguments: Mapping[str, Any], purpose: Purpose) -> str | None:
         """The text that a tool of the server answers, None if it has no such tool; raises EndpointError."""
 
-        async def work(client: Client) -> str | None:
+        async def work(client: Client, limit: asyncio.Timeout) -> str | None:
             tools = await client.list_tools()
             if all(one.name != tool for one in tools.tools):
                 return None
-            return "\n".join(text for _, text in _texts((await client.call_tool(tool, dict(arguments))).content))
+            with self._noted(purpose, json.dumps(arguments), limit) as heard:
+                heard.extend(_texts((await client.call_tool(tool, dict(arguments))).content))
+            return "\n".join(text for _, text in heard)
 
         return await self._within_deadline(work)
 
@@ -92,10 +109,11 @@ class Provider:
         if self._closing:
             await asyncio.wait(self._closing)
 
-    async def _asked(self, query: str) -> tuple[Snippet, ...]:
-        async def work(client: Client) -> tuple[Snippet, ...]:
-            found = [text async for text in self._found(client, query)]
-            return tuple(_bounded(found, self.settings))
+    async def _asked(self, query: str, purpose: Purpose) -> tuple[Snippet, ...]:
+        async def work(client: Client, limit: asyncio.Timeout) -> tuple[Snippet, ...]:
+            with self._noted(purpose, query, limit) as heard:
+                heard.extend([text async for text in self._found(client, query)])
+            return tuple(_bounded(heard, self.settings))
 
         return await self._within_deadline(work)
 
@@ -111,18 +129,43 @@ class Provider:
             for content in (await client.read_resource(uri)).contents:
                 yield uri, getattr(content, "text", "")
 
-    async def _within_deadline(self, work: Callable[[Client], Awaitable[_T]]) -> _T:
+    @contextmanager
+    def _noted(self, purpose: Purpose, text: str, limit: asyncio.Timeout) -> Iterator[list[tuple[str, str]]]:
+        """A question for the block, which puts places and texts of the answer into what it is given."""
+        sending = Sending.of(purpose)
+        self._gate.consult(Question(sending, self.settings.name, self.settings.url or "", text))
+        heard: list[tuple[str, str]] = []
+        outcome: Outcome = "failed"
+        error, began_s = "", time.monotonic()
+        try:
+            yield heard
+            outcome = "answered"
+        except asyncio.CancelledError:
+            outcome = "deadline" if limit.expired() else "cancelled"
+            raise
+        except Exception as failure:
+            error = as_endpoint_error(failure, self.settings).kind
+            raise
+        finally:
+            times = Timings(total_ms=1_000 * (time.monotonic() - began_s))
+            ended = Ended(purpose, "provider", self.settings.name, outcome, error, times)
+            self._gate.over(sending, ended, "\n".join(text for _, text in heard))
+
+    async def _within_deadline(self, work: Callable[[Client, asyncio.Timeout], Awaitable[_T]]) -> _T:
         """The outcome of one question; raises EndpointError, and no sooner asks again than the back-off lets."""
         self._backoff.enter()
         try:
-            async with asyncio.timeout(self.settings.deadline_ms / 1_000):
-                outcome = await work(await self._client())
+            async with asyncio.timeout(self.settings.deadline_ms / 1_000) as limit:
+                outcome = await work(await self._client(), limit)
         except asyncio.CancelledError:
             self._backoff.given_up()
             raise
         except Exception as error:  # noqa: BLE001  whatever the SDK raises for whatever a server does
             failure = as_endpoint_error(error, self.settings)
-            self._failed(failure)
+            if failure.kind == "denied":  # by the gate, of which the provider knows nothing
+                self._backoff.given_up()
+            else:
+                self._failed(failure)
             raise failure from None
         self._n_late = 0
         self._succeeded()

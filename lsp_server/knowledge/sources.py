@@ -20,6 +20,8 @@ from cachetools import LRUCache
 from context import Snapshot, Snippet
 from context.secrets import Redactor
 from context.tokens import n_lines_tokens
+from lsp_server.endpoint.gate import Gate
+from lsp_server.endpoint.purpose import Purpose
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.knowledge.provider import Provider
 from lsp_server.knowledge.query import names_near, names_of
@@ -34,13 +36,18 @@ log = logging.getLogger(__name__)
 
 
 class Knowledge:
-    """What the providers know; `on_change` is told when one of them begins or ceases to answer."""
+    """What the providers know; `on_change` is told when one of them begins or ceases to answer.
 
-    def __init__(self, settings: Settings, on_change: Callable[[], None] = lambda: None) -> None:
+    Every question passes the `gate`, so that it stands in the audit trail; without one it passes nobody.
+    """
+
+    def __init__(
+        self, settings: Settings, gate: Gate | None = None, on_change: Callable[[], None] = lambda: None
+    ) -> None:
         self._on_change = on_change
         self._told = ""
         self._is_closed = False
-        self.providers = [Provider(one, settings.endpoint, self._tell) for one in settings.context.providers]
+        self.providers = [Provider(one, settings.endpoint, gate, self._tell) for one in settings.context.providers]
         self._redactor = Redactor(os.urandom(16)) if self.providers else None
         self._asked: LRUCache[str, frozenset[str]] = LRUCache(_MAX_DOCUMENTS)
         self._known: LRUCache[str, tuple[Snippet, ...]] = LRUCache(_MAX_DOCUMENTS)
@@ -92,16 +99,16 @@ class Knowledge:
         if self._redactor is None or not providers:
             return ()
         names = names_of(snapshot, start, end, self._redactor, question)
-        return await _all(providers, names) if names else ()
+        return await _all(providers, names, Purpose(feature, snapshot.uri)) if names else ()
 
-    async def call_tool(self, name: str, arguments: Mapping[str, Any]) -> str:
+    async def call_tool(self, name: str, arguments: Mapping[str, Any], purpose: Purpose) -> str:
         """The answer of the first provider that has this tool; where none has, one's failure is told in the text."""
         assert self._redactor is not None
         safe = json.loads(self._redactor.redact(json.dumps(arguments)).text)
         failure = f"There is no tool {name}."
         for provider in self.providers:
             try:
-                answer = await provider.call(name, safe)
+                answer = await provider.call(name, safe, purpose)
             except EndpointError as error:
                 failure = f"The tool failed: {error}."
                 continue
@@ -127,7 +134,7 @@ class Knowledge:
     async def _look(self, uri: str, names: tuple[str, ...]) -> None:
         """A document that was closed meanwhile has nothing; a provider that gave nothing is asked again later."""
         providers = self._of("completion")
-        found = await _all(providers, names)
+        found = await _all(providers, names, Purpose("completion", uri))
         if self._asked.get(uri) != frozenset(names):
             return
         self._known[uri] = found
@@ -152,6 +159,6 @@ def _beginning(text: str, max_tokens: float) -> str:
     return text
 
 
-async def _all(providers: Sequence[Provider], names: tuple[str, ...]) -> tuple[Snippet, ...]:
-    answers = await asyncio.gather(*(one.ask(names) for one in providers))
+async def _all(providers: Sequence[Provider], names: tuple[str, ...], purpose: Purpose) -> tuple[Snippet, ...]:
+    answers = await asyncio.gather(*(one.ask(names, purpose) for one in providers))
     return tuple(snippet for answer in answers for snippet in answer)

@@ -16,7 +16,9 @@ Digest = NewType("Digest", str)
 """64 hexadecimal digits that `Audit.digest` has made of a text."""
 
 Feature = Literal["completion", "explain", "fix", "tests", "warm_up", "probe"]
-Tier = Literal["instant", "thinking"]
+Tier = Literal["instant", "thinking", "provider"]
+"""Whom a request is for; a knowledge provider's `model` is the provider's name."""
+
 Outcome = Literal["answered", "cut", "cancelled", "deadline", "failed"]
 Acceptance = Literal["accepted", "partly", "dismissed"]
 

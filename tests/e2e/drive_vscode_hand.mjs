@@ -4,6 +4,7 @@
 // what the endpoint answers to it is in test_vscode_hand.py.
 
 import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 
 import { ghostIs, lines, menu, open, others, picture, run, save, seen, startOther, step, task, untilStatus } from "./vscode_session.mjs";
 
@@ -11,6 +12,7 @@ run(async (page) => {
   await untilStatus(page, "ready");
   await greeted(page);
   await inParts(page);
+  await besideTheList(page);
   await byLines(page);
   await open(page, task.file);
   await slowly(page);
@@ -73,6 +75,40 @@ async function inParts(page) {
   step("in parts");
 }
 
+/** Has VS Code's own list of words opened beside ghost text: where both say the same, and where they do not. */
+async function besideTheList(page) {
+  const list = page.locator(".suggest-widget.visible");
+  await write(page, "gamma = al");
+  await ghostIs(page, "pha * 2");
+  await openList(page, list);
+  await page.keyboard.press("Tab");
+  await list.waitFor({ state: "hidden" });
+  await ghostIs(page, " * 2");
+  seen.after_list = (await lines(page)).at(-1);
+  await page.keyboard.press("Tab");
+  await until(page, "gamma = alpha * 2");
+  seen.after_both = (await lines(page)).at(-1);
+  await write(page, "delta = al");
+  await ghostIs(page, "titude");
+  seen.listed = await openList(page, list);
+  await ghostIs(page, "");
+  await page.keyboard.press("Escape");
+  await list.waitFor({ state: "hidden" });
+  await ghostIs(page, "titude");
+  await page.keyboard.press("Tab");
+  await until(page, "delta = altitude");
+  seen.after_escape = (await lines(page)).at(-1);
+  step("beside the list");
+}
+
+/** Returns the words of the list; the first one is selected. */
+async function openList(page, list) {
+  await page.keyboard.press("Control+Space");
+  await list.locator(".monaco-list-row.focused").waitFor();
+  await picture(page, "list");
+  return list.locator(".monaco-list-row .label-name").allInnerTexts();
+}
+
 /** Takes a completion of several lines in a file with CRLF, Chinese characters and emoji; then its first line alone. */
 async function byLines(page) {
   await open(page, task.crlf);
@@ -85,6 +121,7 @@ async function byLines(page) {
   await page.keyboard.press("Tab");
   await until(page, task.last_line);
   await save(page);
+  seen.saved_lines = readFileSync(join(task.workspace, task.crlf), "utf8");
   await page.keyboard.press("Control+Z");
   await until(page, "def total(prices):");
   await page.keyboard.press("Alt+Backslash");
@@ -92,6 +129,7 @@ async function byLines(page) {
   await page.keyboard.press("Control+Alt+ArrowRight");
   await until(page, task.first_line);
   seen.after_line = (await lines(page)).findLast((line) => line.trim()).trim();
+  await save(page);
   step("by lines");
 }
 

@@ -30,6 +30,13 @@ ANSWERS = {
     "asleep =": " never",
     "patient =": " late",
     "def total(prices):": f" {BODY}",
+    "delta = al": "titude",
+    "delta = a": "ltitude",
+    "delta =": " altitude",
+    "gamma = alpha": " * 2",
+    "gamma = al": "pha * 2",
+    "gamma = a": "lpha * 2",
+    "gamma =": " alpha * 2",
     "result =": " alpha + beta",
 }
 """What is typed last goes first: a prompt holds what was typed before it too."""
@@ -77,13 +84,25 @@ def test_what_was_typed_through_and_taken_is_undone_in_one_step(worked: Worked) 
     assert worked.after_undo == "result = alpha +"
 
 
+def test_a_list_of_words_keeps_tab_and_ghost_text_goes_on_where_its_word_ends(worked: Worked) -> None:
+    assert worked.listed == ["alpha"]
+    assert worked.after_list == "gamma = alpha"
+    assert worked.after_both == "gamma = alpha * 2"
+
+
+def test_ghost_text_is_there_again_once_the_list_is_dismissed(worked: Worked) -> None:
+    assert worked.after_escape == "delta = altitude"
+
+
 def test_a_line_is_taken(worked: Worked) -> None:
     assert worked.after_line == "subtotal = sum(prices)"
+    saved = (worked.folder / "b.py").read_bytes().decode()
+    assert saved == f"{CRLF}\r\ndef total(prices):\r\n    subtotal = sum(prices)\r\n"
 
 
 def test_a_file_with_crlf_keeps_it_and_its_characters(worked: Worked) -> None:
     body = BODY.replace("\n", "\r\n")
-    assert (worked.folder / "b.py").read_bytes().decode() == f"{CRLF}\r\ndef total(prices):\r\n    {body}"
+    assert worked.saved_lines == f"{CRLF}\r\ndef total(prices):\r\n    {body}"
 
 
 def test_an_endpoint_at_work_and_a_slow_one_are_seen(worked: Worked) -> None:

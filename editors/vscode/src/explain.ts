@@ -10,6 +10,9 @@ import { tell } from "./telling";
 export const EXPLAIN = "instant.explain";
 export const TOGGLE_THINKING = "instant.toggleThinking";
 
+/** What the server is told to show: a document that exists in the view alone. */
+const DOCUMENT = "instant-explanation:Explanation.md";
+
 interface Explained {
   text: string;
   places?: string[];
@@ -27,6 +30,15 @@ export class Explanations implements Disposable {
     this.view.dispose();
   }
 
+  /** Opens the view where it is its document that the server asks for. */
+  showDocument(uri: string): boolean {
+    const isOurs = uri === DOCUMENT;
+    if (isOurs) {
+      this.view.open();
+    }
+    return isOurs;
+  }
+
   /** Explains what a code action carries, else what is selected in the editor. */
   async run(client: LanguageClient, given: unknown): Promise<void> {
     const place = (given as Place | undefined) ?? selected(client);
@@ -41,18 +53,17 @@ export class Explanations implements Disposable {
         void this.view.show(text, places);
       }
     };
-    this.view.open();
     const workDoneToken = `${EXPLAIN}.${++this.nAsked}`;
     const partialResultToken = `${workDoneToken}.part`;
     const heard = client.onProgress(new ProgressType<Explained>(), partialResultToken, show);
     try {
-      const asked = { ...place, partialResultToken };
+      const asked = { ...place, partialResultToken, document: DOCUMENT };
       const explained = await ask<Explained>(client, EXPLAIN, asked, workDoneToken, token);
       if (explained !== undefined) {
         show(explained);
       }
     } catch (error) {
-      show({ text: error instanceof Error ? error.message : String(error) });
+      tell(error instanceof Error ? error.message : String(error));
     } finally {
       heard.dispose();
     }
