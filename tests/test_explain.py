@@ -312,6 +312,7 @@ async def test_the_editor_is_asked_to_show_its_document_before_the_model_has_ans
         given = argument(running.open("x = 1\n"), 0, 0) | {"document": "editors-own:Explanation.md"}
         asked = running.ask("workspace/executeCommand", {"command": "instant.explain", "arguments": [given]})
         await running.part("p")
+        await running.progress("begin")
         assert running.shown == ["editors-own:Explanation.md"]
         running.cancel(asked)
         with pytest.raises(ResponseError):

@@ -176,6 +176,8 @@ class Explainer:
         running.task = self._newest = asyncio.create_task(self._prepare(running, snapshot.uri, write))
 
         def ended(task: asyncio.Task[bool]) -> None:
+            if task.cancelled():
+                running.task = None  # it keeps its frames, and they what it was running for
             if (task.cancelled() or not task.result()) and self._said.get(key) is running:
                 del self._said[key]
 

@@ -250,6 +250,7 @@ class Asking:
         said = among.pop(uri, None)
         if said is not None and said.task is not None:
             said.task.cancel()
+            said.task = None  # a cancelled task keeps its frames, and they the answer, until the collector comes
             if not said.is_done:  # a task that has not begun yet never does
                 said.update("", is_done=True)
 

@@ -105,8 +105,8 @@ class Heard:
 class Worked:
     """What a user would have seen in a day's work; `given` are the answers that the endpoint has given, by their parts.
 
-    Lines are those of the editor, without ghost text; `listed` are the words of VS Code's own list, `saved_lines` is the
-    file with CRLF once several lines were taken; `folder` is the one that was opened, as the session has left it.
+    Lines are those of the editor, without ghost text; `listed` are the words of VS Code's own list; `saved_lines` is
+    the file with CRLF once several lines were taken; `folder` is the one that was opened, as the session has left it.
     """
 
     front: str
@@ -138,14 +138,15 @@ class Worked:
 class Installed:
     """What a user would have seen whose extension brings the server.
 
-    `servers` are the command lines of all that ran, at first and after a restart; `storage` is the extension's own
-    folder.
+    `servers` are the command lines of all that ran, at first and after a restart; `toasts` are all notifications that
+    came, `notifications` those that were left; `storage` is the extension's own folder.
     """
 
     installing: str
     starting: str
     ready: str
     servers: Sequence[Sequence[str]]
+    toasts: Sequence[str]
     notifications: Sequence[str]
     saved: str
     storage: Path
