@@ -90,9 +90,7 @@ def _asked(reader: Reader) -> dict[str, str]:
         "symbols_named": _times(reader.symbols_named, names),
         "symbols_of": _times(reader.symbols_of, paths),
         "imports_of": _times(reader.imports_of, paths),
-        "importers": _times(reader.importers, names),
         "edges_of": _times(reader.edges_of, paths),
-        "edges_to": _times(reader.edges_to, names),
         "text": _times(lambda path: reader.text(path, 0, 30), paths),
         "search": _times(search.find, [query for query in queries if query]),
     }

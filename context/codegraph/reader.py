@@ -15,9 +15,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple
 
-from context.codegraph.facts import Chunk, Edge, FileFacts, Import, Symbol
+from context.codegraph.facts import Edge, FileFacts, Import, Symbol
 from context.codegraph.lexical import words_of
-from context.codegraph.store import stem
 from context.codegraph.store_file import Failure, StoreError, connect, guarded
 
 log = logging.getLogger(__name__)
@@ -29,20 +28,6 @@ class Located(NamedTuple):
     path: str
     number: int
     symbol: Symbol
-
-
-class LocatedImport(NamedTuple):
-    """An import and the file that has it."""
-
-    path: str
-    imported: Import
-
-
-class LocatedEdge(NamedTuple):
-    """A use of a name and the file that has it."""
-
-    path: str
-    edge: Edge
 
 
 class OpenFile:
@@ -137,18 +122,6 @@ class Reader:
         rows = self.rows("SELECT module, name, alias, line FROM located_imports WHERE path = ? ORDER BY i", path)
         return [Import(*row) for row in rows]
 
-    def importers(self, name: str, limit: int = 200) -> list[LocatedImport]:
-        """Imports whose module's last word is `name`, or which take `name` out of a module: candidates to resolve."""
-        rows = [
-            *self.rows("SELECT * FROM located_imports WHERE stem = ? LIMIT ?", name, limit),
-            *self.rows("SELECT * FROM located_imports WHERE name = ? LIMIT ?", name, limit),
-        ]
-        found = {LocatedImport(row[0], Import(*row[1:5])) for row in rows if row[0] not in self.overlay.files}
-        for path, open_file in self.overlay.files.items():
-            imports = open_file.facts.imports
-            found |= {LocatedImport(path, one) for one in imports if name in (one.name, stem(one.module))}
-        return sorted(found, key=lambda located: (located.path, located.imported.line))[:limit]
-
     def edges_of(self, path: str, number: int | None = None) -> list[Edge]:
         """What a file uses, in order; what one symbol of it uses if its number is given (-1: outside all symbols)."""
         edges: Iterable[Edge]
@@ -158,21 +131,6 @@ class Reader:
             sql = "SELECT kind, symbol, name, receiver, line FROM located_edges WHERE path = ? ORDER BY i"
             edges = [Edge(*row) for row in self.rows(sql, path)]
         return [edge for edge in edges if number is None or edge.symbol == number]
-
-    def edges_to(self, name: str, limit: int = 200) -> list[LocatedEdge]:
-        """Where exactly this name is used, by path and line; of a name with more uses, some `limit` of them."""
-        rows = self.rows("SELECT * FROM located_edges WHERE name = ? LIMIT ?", name, limit)
-        found = [LocatedEdge(row[0], Edge(*row[1:6])) for row in rows if row[0] not in self.overlay.files]
-        for path, open_file in self.overlay.files.items():
-            found += [LocatedEdge(path, edge) for edge in open_file.facts.edges if edge.name == name]
-        return sorted(found, key=lambda located: (located.path, located.edge.line))[:limit]
-
-    def chunks_of(self, path: str) -> list[Chunk]:
-        """A file's chunks in order."""
-        if open_file := self.overlay.files.get(path):
-            return list(open_file.facts.chunks)
-        rows = self.rows("SELECT line, end_line FROM located_chunks WHERE path = ? ORDER BY line", path)
-        return [Chunk(*row) for row in rows]
 
     def text(self, path: str, line: int, end_line: int) -> str | None:
         """These lines of a file as they are on disk, or None if it is not what was indexed any more."""

@@ -183,8 +183,8 @@ def _put(connection: sqlite3.Connection, file: Indexed) -> None:
         [(i, n, *symbol) for n, symbol in enumerate(facts.symbols)],
     )
     insert(
-        "INSERT INTO imports VALUES (?, ?, ?, ?, ?, ?, ?)",
-        [(i, n, *imported, stem(imported.module)) for n, imported in enumerate(facts.imports)],
+        "INSERT INTO imports VALUES (?, ?, ?, ?, ?, ?)",
+        [(i, n, *imported) for n, imported in enumerate(facts.imports)],
     )
     insert("INSERT INTO edges VALUES (?, ?, ?, ?, ?, ?, ?)", [(i, n, *edge) for n, edge in enumerate(facts.edges)])
     (first,) = connection.execute("SELECT coalesce(max(id), 0) + 1 FROM chunks").fetchone()
@@ -212,12 +212,3 @@ def _forget(connection: sqlite3.Connection, path: str, *, is_replaced: bool = Fa
     if not is_replaced:
         connection.execute("DELETE FROM files WHERE id = ?", row)
     return int(row[0])
-
-
-def stem(module: str) -> str:
-    """The last word of a module as it is written: "..models", "./models.js" and "pkg::models" are all "models"."""
-    name = module.replace("\\", "/").replace("::", "/").rstrip("/.")
-    name = name.rsplit("/", 1)[-1]
-    if "/" in module:
-        return name.split(".", 1)[0]
-    return (name[:-2] if name.endswith((".h", ".c")) else name).rsplit(".", 1)[-1]

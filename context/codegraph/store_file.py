@@ -17,7 +17,7 @@ from context.sqlite_file import Failure, StoreError, discard, guarded
 
 __all__ = ["Failure", "StoreError", "connect", "discard", "guarded", "store_path"]
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Any other number in a file means that it is deleted and built anew."""
 
 _SCHEMA = """
@@ -32,9 +32,7 @@ CREATE TABLE symbols(
 CREATE INDEX symbols_by_name ON symbols(name);
 CREATE TABLE imports(
     file INTEGER NOT NULL, i INTEGER NOT NULL, module TEXT NOT NULL, name TEXT NOT NULL, alias TEXT NOT NULL,
-    line INTEGER NOT NULL, stem TEXT NOT NULL, PRIMARY KEY(file, i)) WITHOUT ROWID;
-CREATE INDEX imports_by_stem ON imports(stem);
-CREATE INDEX imports_by_name ON imports(name);
+    line INTEGER NOT NULL, PRIMARY KEY(file, i)) WITHOUT ROWID;
 CREATE TABLE edges(
     file INTEGER NOT NULL, i INTEGER NOT NULL, kind TEXT NOT NULL, symbol INTEGER NOT NULL, name TEXT NOT NULL,
     receiver TEXT NOT NULL, line INTEGER NOT NULL, PRIMARY KEY(file, i)) WITHOUT ROWID;
@@ -50,7 +48,7 @@ CREATE VIEW located_symbols AS
     SELECT f.path, s.i, s.name, s.kind, s.container, s.line, s.end_line, s.signature, s.doc, s.type, s.is_public
     FROM symbols s JOIN files f ON f.id = s.file;
 CREATE VIEW located_imports AS
-    SELECT f.path, m.module, m.name, m.alias, m.line, m.i, m.stem FROM imports m JOIN files f ON f.id = m.file;
+    SELECT f.path, m.module, m.name, m.alias, m.line, m.i FROM imports m JOIN files f ON f.id = m.file;
 CREATE VIEW located_edges AS
     SELECT f.path, e.kind, e.symbol, e.name, e.receiver, e.line, e.i FROM edges e JOIN files f ON f.id = e.file;
 CREATE VIEW located_chunks AS
