@@ -1,12 +1,14 @@
-"""A shorter start: owns the compiled code of methods that attrs writes, kept from start to start; knows no class.
+"""A shorter start: owns the compiled code of methods that are written as text, kept from start to start.
 
 attrs writes the methods of lsprotocol's 569 classes as text and compiles them at each import, which is about half of
-what the import costs. Code is found by a hash of the very text it was compiled from, so what has changed is compiled
-anew, and what is not needed any more goes. Without a file that is the user's own and whole, nothing is different.
+what the import costs; dataclasses do the same for a hundred more. Code is found by a hash of the very text it was
+compiled from, so what has changed is compiled anew, and what is not needed any more goes. Without a file that is the
+user's own and whole, nothing is different.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import marshal
 import os
@@ -33,7 +35,7 @@ def kept_path() -> Path:
 
 @contextmanager
 def kept_code(path: Path) -> Iterator[None]:
-    """Within, attrs compiles only what is not kept in `path`; what it needed is kept there afterwards."""
+    """Within, attrs and dataclasses compile only what is not kept in `path`; what they needed is kept afterwards."""
     kept = _read(path)
     used: _Codes = {}
 
@@ -43,12 +45,16 @@ def kept_code(path: Path) -> Iterator[None]:
             used[key] = kept.get(key) or compile(text, filename, mode)
         return used[key]
 
-    names = vars(attr._make)
-    names["compile"] = compiled  # in place of the builtin, for that module alone
+    def executed(text: str, names: dict[str, Any], places: dict[str, Any]) -> None:
+        exec(compiled(text, "<string>", "exec"), names, places)  # noqa: S102  what dataclasses would have done
+
+    # In place of the builtins, for those modules alone.
+    vars(attr._make)["compile"] = compiled
+    vars(dataclasses)["exec"] = executed
     try:
         yield
     finally:
-        del names["compile"]
+        del vars(attr._make)["compile"], vars(dataclasses)["exec"]
     if used.keys() != kept.keys():
         with suppress(OSError):
             _write(path, used)

@@ -8,9 +8,12 @@ import os
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from lsp_server.ledger.audit import Audit, AuditOptions, State
 from lsp_server.options import AuditSettings
+
+if TYPE_CHECKING:
+    from lsp_server.ledger.audit import Audit, State
 
 OPENING_S = 3.0
 """A required trail that is not open by then lets nothing pass until it is; nobody waits longer for it."""
@@ -54,6 +57,8 @@ class Trail:
             await asyncio.to_thread(audit.close)
 
     def _opened(self, settings: AuditSettings, loop: asyncio.AbstractEventLoop) -> Audit:
+        from lsp_server.ledger.audit import Audit, AuditOptions  # noqa: PLC0415  after `initialize`
+
         options = AuditOptions(
             folder=Path(settings.folder).expanduser() if settings.folder else None,
             required=settings.required,
