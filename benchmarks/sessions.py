@@ -19,6 +19,7 @@ import json
 import random
 import re
 import shutil
+import sqlite3
 import statistics
 import sys
 import tempfile
@@ -121,6 +122,7 @@ class Tally:
     n_line_right: int = 0
     ms: list[float] = field(default_factory=list)
     ms_without_request: list[float] = field(default_factory=list)
+    own_ms_from_memory: list[float] = field(default_factory=list)
     shares: list[float] = field(default_factory=list)
     n_tokens: int = 0
     n_tokens_shown: int = 0
@@ -153,6 +155,7 @@ async def replay(trace: Any, session: dict[str, Any], options: argparse.Namespac
                 status = await editor.request(
                     "workspace/executeCommand", {"command": "instant.status", "arguments": []}
                 )
+        tally.own_ms_from_memory = _own_ms_from_memory(Path(home))
     counts = status["counts"]
     tally.n_requests, tally.n_prefetches = counts["requests"], counts["prefetches"]
     tally.n_tokens, tally.n_tokens_shown = model.n_sent, counts["tokens_shown"]
@@ -160,6 +163,16 @@ async def replay(trace: Any, session: dict[str, Any], options: argparse.Namespac
     tally.shares = [_shared(a, b) / max(1, len(b)) for a, b in itertools.pairwise(model.prompts)]
     print(json.dumps(_figures([tally]) | {"session": tally.name}), flush=True)
     return tally
+
+
+def _own_ms_from_memory(home: Path) -> list[float]:
+    """The server's own time for each answer that it had, by its own metrics: from a request's arrival to its answer."""
+    (path,) = home.rglob("metrics-*.sqlite3")
+    connection = sqlite3.connect(path)
+    try:
+        return [ms for (ms,) in connection.execute("SELECT own_ms FROM answers WHERE source = 'memory'")]
+    finally:
+        connection.close()
 
 
 def _workspace(session: dict[str, Any], initial: str, work: Path) -> Path:
@@ -234,6 +247,7 @@ def _figures(tallies: list[Tally]) -> dict[str, Any]:
     keys = sum(t.n_keys for t in tallies)
     ms = [x for t in tallies for x in t.ms] or [0.0, 0.0]
     memory = sorted(x for t in tallies for x in t.ms_without_request) or [0.0]
+    own = sorted(x for t in tallies for x in t.own_ms_from_memory) or [0.0]
     tokens = sum(t.n_tokens for t in tallies) or 1
     shares = [x for t in tallies for x in t.shares] or [0.0]
     return {
@@ -246,6 +260,8 @@ def _figures(tallies: list[Tally]) -> dict[str, Any]:
         "answered_without_request": len(memory),
         "without_request_ms_p50": round(statistics.median(memory), 1),
         "without_request_ms_p95": round(memory[int(len(memory) * 0.95)], 1),
+        "from_memory_own_ms_p50": round(statistics.median(own), 1),
+        "from_memory_own_ms_p95": round(own[int(len(own) * 0.95)], 1),
         "tokens_never_shown_percent": round(100 * (1 - sum(t.n_tokens_shown for t in tallies) / tokens), 1),
         "tokens_beyond_the_cut_percent": round(100 * sum(t.n_tokens_beyond for t in tallies) / tokens, 1),
         "prompt_shares_with_last_percent": round(100 * statistics.mean(shares), 1),
