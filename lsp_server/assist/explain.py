@@ -85,7 +85,8 @@ class Explainer:
     def __init__(self, tiers: Tiers) -> None:
         self._tiers = tiers
         self._said: LRUCache[tuple[str, ...], _Running] = LRUCache(128)
-        self._asked_for: LRUCache[tuple[str, ...], bool] = LRUCache(512)
+        self._asked_for: LRUCache[int, bool] = LRUCache(512)
+        """By hashes: what it was asked for may be kilobytes of code."""
         self._newest: asyncio.Task[bool] | None = None
 
     async def explain(
@@ -137,10 +138,10 @@ class Explainer:
         defined = found[0] if found else None
         if running is not None and running.task is not None:
             await asyncio.wait([running.task], timeout=max(0.0, until_s - asyncio.get_running_loop().time()))
-        elif is_always or key in self._asked_for:
+        elif is_always or hash(key) in self._asked_for:
             asked = partial(known, snapshot, first, last, name)
             running = self._begin(key, snapshot, defined, guidelines(), asked)
-        self._asked_for[key] = True
+        self._asked_for[hash(key)] = True
         text = _hover_text(defined, running)
         return Hovered(text, *word) if text else None
 
