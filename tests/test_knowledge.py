@@ -19,7 +19,9 @@ from wire import DEADLINE_S, Editor, in_time, open_editor
 
 from context import Snapshot
 from context.secrets import Redactor
+from lsp_server.endpoint.gate import OpenGate, Question
 from lsp_server.endpoint.purpose import Purpose
+from lsp_server.endpoint.status import EndpointError
 from lsp_server.knowledge import Knowledge
 from lsp_server.knowledge import connection as connection_module
 from lsp_server.knowledge.query import MAX_NAMES, names_near, names_of
@@ -168,6 +170,26 @@ async def test_a_provider_that_fails_keeps_no_other_from_a_tools_call() -> None:
     async with knowing(provider(name="broken", command="/no/such/command"), provider()) as knowledge:
         assert FACT in await in_time(knowledge.call_tool("search", {"query": "x"}, PURPOSE))
         assert "cannot be started" in await in_time(knowledge.call_tool("delete", {}, PURPOSE))
+
+
+class Shut(OpenGate):
+    """Lets no question pass."""
+
+    def consult(self, question: Question) -> None:
+        raise EndpointError("denied", "Nothing is sent.")
+
+
+async def test_what_may_not_leave_is_not_asked_and_no_fault_of_the_provider(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    settings = Settings.model_validate({"context": {"providers": [provider("--log", str(log))]}})
+    knowledge = Knowledge(settings, Shut())
+    try:
+        await in_time(knowledge.prepare())
+        await check_known(knowledge)
+        assert "Nothing is sent." in await in_time(knowledge.call_tool("search", {"query": "x"}, PURPOSE))
+        assert not log.exists()
+    finally:
+        await in_time(knowledge.aclose())
 
 
 async def test_a_question_that_was_given_up_for_another_document_is_asked_again() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from wire import Editor, in_time, open_editor
 
 from lsp_server.checkpoint import Checkpoint
 from lsp_server.endpoint.address import Address
-from lsp_server.endpoint.gate import Leaving
+from lsp_server.endpoint.gate import Leaving, Question
 from lsp_server.endpoint.purpose import Feature, Purpose, Sending
 from lsp_server.endpoint.status import EndpointError
 from lsp_server.ledger import verify
@@ -141,6 +142,17 @@ def test_what_is_switched_off_is_off_for_every_role(policy: Policy) -> None:
         assert "features.disabled" in check_asked(checkpoint, "fix", bearer)
         assert check_asked(checkpoint, "explain", bearer) == ""
         assert checkpoint.features == ("explain", "tests")
+
+
+@pytest.mark.parametrize(("roles", "is_asked"), [(["trainee"], False), (["developer"], True)])
+def test_knowledge_is_asked_for_what_the_role_has(policy: Policy, roles: list[str], is_asked: bool) -> None:
+    checkpoint = Checkpoint(Settings(), policy)
+    question = Question(Sending.of(Purpose("explain")), "handbook", "", "ledger_entry")
+    with pytest.raises(EndpointError, match="Explanations are not offered"):
+        checkpoint.consult(question)  # no token was seen yet
+    check_asked(checkpoint, "completion", token(realm={"roles": roles}))
+    with nullcontext() if is_asked else pytest.raises(EndpointError, match="Explanations are not offered"):
+        checkpoint.consult(question)
 
 
 # In a real server.
