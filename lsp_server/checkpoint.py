@@ -85,7 +85,7 @@ class Checkpoint:
             self._must_record(self._sent(leaving, grant))
 
     def consult(self, question: Question) -> None:
-        """Takes note of a question; raises EndpointError (denied) where its feature is not offered, or the trail is."""
+        """Takes note of a question; raises EndpointError (denied) where role, settings or trail are against it."""
         purpose = question.sending.purpose
         feature = _offered(purpose.feature)
         if feature is not None and feature not in self.features:
@@ -98,7 +98,7 @@ class Checkpoint:
             entries.RequestId(question.sending.request_id),
             purpose.feature,
             "provider",
-            entries.name(self._role("instant")),
+            entries.name(self._role_with(feature)),
             entries.name(question.provider),
             entries.origin(question.url) if question.url else entries.Name("process"),
             workspace,
@@ -184,13 +184,14 @@ class Checkpoint:
         if self._audit is None or key in self._refusals:
             return
         self._refusals[key] = True
-        role = entries.name(self._role("instant" if tier == "provider" else tier))
+        role = entries.name(self._grants[tier][1].role if tier in self._grants else "")
         path, workspace = self._place(purpose.uri)
         self._record(entries.Refused(purpose.feature, _tier(tier), role, workspace, path, entries.Word(reason)))
 
-    def _role(self, tier: str) -> str:
-        """The role in the token that was last seen for a tier."""
-        return self._grants[tier][1].role if tier in self._grants else ""
+    def _role_with(self, feature: Offered | None) -> str:
+        """The role by which a feature is offered; "" where it is to everybody."""
+        granted = (grant for tier, (_, grant) in self._grants.items() if tier in grant.tiers)
+        return next((grant.role for grant in granted if feature in grant.features), "")
 
     def _must_record(self, entry: entries.Entry) -> None:
         """What is not noted does not leave, where that is required."""
@@ -227,4 +228,7 @@ def _offered(feature: Feature) -> Offered | None:
 
 
 def _tier(name: str) -> entries.Tier:
-    return "thinking" if name == "thinking" else "provider" if name == "provider" else "instant"
+    match name:
+        case "thinking" | "provider":
+            return name
+    return "instant"

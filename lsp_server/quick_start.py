@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from importlib.util import MAGIC_NUMBER
 from pathlib import Path
-from types import CodeType
+from types import CodeType, ModuleType
 from typing import Any
 
 import attr._make
@@ -29,7 +29,7 @@ _Codes = dict[bytes, CodeType]
 
 def kept_path() -> Path:
     """Where code is kept, apart for each Python: it cannot read another one's."""
-    name = f"attrs-{sys.implementation.cache_tag}-{MAGIC_NUMBER.hex()}.code"
+    name = f"compiled-{sys.implementation.cache_tag}-{MAGIC_NUMBER.hex()}.code"
     return user_cache_path("instant-lsp", appauthor=False) / name
 
 
@@ -39,16 +39,21 @@ def kept_code(path: Path) -> Iterator[None]:
     kept = _read(path)
     used: _Codes = {}
 
-    def compiled(text: str, filename: str, mode: str) -> Any:
-        key = hashlib.blake2b(text.encode(), digest_size=16).digest()
+    def code(text: str, filename: str, mode: str, flags: int) -> Any:
+        key = hashlib.blake2b(f"{flags} {text}".encode(), digest_size=16).digest()
         if key not in used:
-            used[key] = kept.get(key) or compile(text, filename, mode)
+            used[key] = kept.get(key) or compile(text, filename, mode, flags, dont_inherit=True)
         return used[key]
 
-    def executed(text: str, names: dict[str, Any], places: dict[str, Any]) -> None:
-        exec(compiled(text, "<string>", "exec"), names, places)  # noqa: S102  what dataclasses would have done
+    def compiled(text: str, filename: str, mode: str) -> Any:
+        return code(text, filename, mode, _flags(attr._make))
 
-    # In place of the builtins, for those modules alone.
+    def executed(source: Any, *places: Any, **named: Any) -> None:
+        if isinstance(source, str):
+            source = code(source, "<string>", "exec", _flags(dataclasses))
+        exec(source, *places, **named)  # noqa: S102  what dataclasses would have done
+
+    # In place of the builtins, for those modules alone; nothing else is imported meanwhile.
     vars(attr._make)["compile"] = compiled
     vars(dataclasses)["exec"] = executed
     try:
@@ -58,6 +63,12 @@ def kept_code(path: Path) -> Iterator[None]:
     if used.keys() != kept.keys():
         with suppress(OSError):
             _write(path, used)
+
+
+def _flags(module: ModuleType) -> int:
+    """What the builtin would have taken over from the module that calls it: how annotations are read."""
+    flag: int = getattr(vars(module).get("annotations"), "compiler_flag", 0)
+    return flag
 
 
 def _read(path: Path) -> _Codes:

@@ -158,15 +158,19 @@ async def test_without_a_required_trail_nothing_leaves_until_there_is_one(
         assert "Nothing is sent, since the audit trail is required." in status["message"]
         await editor.logged("the audit trail is required")
         assert await editor.open("x =").ghost() is None
-        await explained(editor, editor.open("w = 1\n"))
+        told = editor.open("ledger_entry = 1\n")
+        await explained(editor, told)
         assert endpoint.requests == []
         assert not (tmp_path / "log").exists()
         await asyncio.to_thread(in_the_way.unlink)
         await editor.status("ready")
         assert await editor.open("y =").ghost() == " a + b"
+        await explained(editor, told)
+        assert "ledger_entry" in (tmp_path / "log").read_text(encoding="utf-8")
         editor.check_nothing_overlooked()
-    (row,) = check_trail(in_the_way, capsys)
-    assert (row["feature"], row["outcome"]) == ("completion", "answered")
+    rows = [(row["feature"], row["tier"], row["outcome"]) for row in check_trail(in_the_way, capsys)]
+    assert rows[0] == ("completion", "instant", "answered")
+    assert {("explain", "provider", "answered"), ("explain", "instant", "answered")} <= set(rows)
 
 
 async def test_a_trail_that_is_not_required_warns(tmp_path: Path) -> None:

@@ -173,10 +173,13 @@ async def test_a_provider_that_fails_keeps_no_other_from_a_tools_call() -> None:
 
 
 class Shut(OpenGate):
-    """Lets no question pass."""
+    """Lets no question pass, for the time being."""
+
+    is_shut = True
 
     def consult(self, question: Question) -> None:
-        raise EndpointError("denied", "Nothing is sent.")
+        if self.is_shut:
+            raise EndpointError("denied", "Nothing is sent.")
 
 
 async def test_what_may_not_leave_is_not_asked_and_no_fault_of_the_provider(tmp_path: Path) -> None:
@@ -188,6 +191,21 @@ async def test_what_may_not_leave_is_not_asked_and_no_fault_of_the_provider(tmp_
         await check_known(knowledge)
         assert "Nothing is sent." in await in_time(knowledge.call_tool("search", {"query": "x"}, PURPOSE))
         assert not log.exists()
+    finally:
+        await in_time(knowledge.aclose())
+
+
+async def test_what_may_leave_again_is_asked_where_the_cursor_still_is() -> None:
+    snapshot = Snapshot("file:///work/a.py", "a.py", "python", 1, CODE)
+    gate = Shut()
+    knowledge = Knowledge(Settings.model_validate({"context": {"providers": [provider()]}}), gate)
+    try:
+        await in_time(knowledge.prepare())
+        for gate.is_shut in (True, False):
+            knowledge.look(snapshot, 0)
+            assert knowledge._looking is not None
+            await in_time(knowledge._looking)
+        assert FACT in "".join(one.text for one in knowledge.snippets(snapshot.uri, 1_000))
     finally:
         await in_time(knowledge.aclose())
 

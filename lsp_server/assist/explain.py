@@ -177,8 +177,9 @@ class Explainer:
         running.task = self._newest = asyncio.create_task(self._prepare(running, snapshot.uri, write))
 
         def ended(task: asyncio.Task[bool]) -> None:
-            if task.cancelled():
-                running.task = None  # it keeps its frames, and they what it was running for
+            if task.cancelled():  # it keeps its frames, and they what it was running for
+                running.task = None
+                self._newest = None if self._newest is task else self._newest
             if (task.cancelled() or not task.result()) and self._said.get(key) is running:
                 del self._said[key]
 

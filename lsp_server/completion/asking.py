@@ -96,6 +96,7 @@ class Asking:
         self.counts = counts
         self._running: dict[str, Said] = {}
         self._ahead: dict[str, Said] = {}
+        self._ending: set[asyncio.Task[None]] = set()
         self.last_times: Times | None = None
         self.last_window: LRUCache[str, ContextWindow] = LRUCache(_MAX_WINDOWS)
 
@@ -249,8 +250,10 @@ class Asking:
     def _stop(self, among: dict[str, Said], uri: str) -> None:
         said = among.pop(uri, None)
         if said is not None and said.task is not None:
-            said.task.cancel()
-            said.task = None  # a cancelled task keeps its frames, and they the answer, until the collector comes
+            task, said.task = said.task, None  # a cancelled task keeps its frames, and they the answer
+            self._ending.add(task)
+            task.add_done_callback(self._ending.discard)
+            task.cancel()
             if not said.is_done:  # a task that has not begun yet never does
                 said.update("", is_done=True)
 

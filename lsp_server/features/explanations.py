@@ -182,7 +182,7 @@ def _asked(ls: InstantServer, *arguments: Any) -> _Asked:
             "thinking" if given.get("tier") == "thinking" else "instant" if given.get("tier") == "instant" else None,
             _token(given.get("workDoneToken")),
             _token(given.get("partialResultToken")),
-            str(given["document"]) if given.get("document") else None,
+            document if isinstance(document := given.get("document"), str) else None,
         )
     except Exception:  # noqa: BLE001  whatever cattrs makes of wrong parameters
         raise JsonRpcInvalidParams("the argument of instant.explain is not as it should be") from None

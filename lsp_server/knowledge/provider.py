@@ -1,6 +1,7 @@
 """One configured provider: owns its deadline, its retries and what it answered lately; knows nothing of documents.
 
-Every question passes the gate: where that lets nothing leave, the provider is not asked.
+Every question passes the gate: where that lets nothing leave, the provider is not asked. Connecting to it, and asking
+what tools it has, is no question: nothing in that is of a file.
 """
 
 from __future__ import annotations
@@ -59,13 +60,15 @@ class Provider:
         self._connection: Connection | None = None
         self._closing: set[asyncio.Task[None]] = set()
         self._n_late = 0
+        self._is_denied = False
         self._is_closed = False
 
     @property
     def is_ready(self) -> bool:
-        """Whether it is connected, and has answered what it was asked last."""
+        """Whether it is connected, and has answered what it was to be asked last."""
         connection = self._connection
-        return not self.trouble and connection is not None and not connection.is_connecting
+        is_connected = connection is not None and not connection.is_connecting
+        return is_connected and not self.trouble and not self._is_denied
 
     async def prepare(self) -> None:
         """Connects ahead of the first question; what fails is told by `trouble`."""
@@ -96,11 +99,11 @@ class Provider:
             tools = await client.list_tools()
             if all(one.name != tool for one in tools.tools):
                 return None
-            with self._noted(purpose, json.dumps(arguments), limit) as heard:
+            with self._noted(purpose, json.dumps(arguments, ensure_ascii=False), limit) as heard:
                 heard.extend(_texts((await client.call_tool(tool, dict(arguments))).content))
             return "\n".join(text for _, text in heard)
 
-        return await self._within_deadline(work)
+        return await self._within_deadline(work, purpose)
 
     async def aclose(self) -> None:
         """Ends the connection and waits until the server is gone; no other one is begun."""
@@ -112,10 +115,11 @@ class Provider:
     async def _asked(self, query: str, purpose: Purpose) -> tuple[Snippet, ...]:
         async def work(client: Client, limit: asyncio.Timeout) -> tuple[Snippet, ...]:
             with self._noted(purpose, query, limit) as heard:
-                heard.extend([text async for text in self._found(client, query)])
+                async for text in self._found(client, query):
+                    heard.append(text)
             return tuple(_bounded(heard, self.settings))
 
-        return await self._within_deadline(work)
+        return await self._within_deadline(work, purpose)
 
     async def _found(self, client: Client, query: str) -> AsyncIterator[tuple[str, str]]:
         """Places and texts, from the search and the resources."""
@@ -151,7 +155,7 @@ class Provider:
             ended = Ended(purpose, "provider", self.settings.name, outcome, error, times)
             self._gate.over(sending, ended, "\n".join(text for _, text in heard))
 
-    async def _within_deadline(self, work: Callable[[Client, asyncio.Timeout], Awaitable[_T]]) -> _T:
+    async def _within_deadline(self, work: Callable[[Client, asyncio.Timeout], Awaitable[_T]], purpose: Purpose) -> _T:
         """The outcome of one question; raises EndpointError, and no sooner asks again than the back-off lets."""
         self._backoff.enter()
         try:
@@ -162,12 +166,16 @@ class Provider:
             raise
         except Exception as error:  # noqa: BLE001  whatever the SDK raises for whatever a server does
             failure = as_endpoint_error(error, self.settings)
-            if failure.kind == "denied":  # by the gate, of which the provider knows nothing
+            self._is_denied = failure.kind == "denied"
+            if self._is_denied:  # by the gate, of which the provider knows nothing
                 self._backoff.given_up()
             else:
                 self._failed(failure)
+            if failure.kind == "refused":
+                self._gate.refused(purpose, "provider", failure)
             raise failure from None
         self._n_late = 0
+        self._is_denied = False
         self._succeeded()
         return outcome
 

@@ -110,7 +110,7 @@ class Knowledge:
             try:
                 answer = await provider.call(name, safe, purpose)
             except EndpointError as error:
-                failure = f"The tool failed: {error}."
+                failure = f"The tool failed: {str(error).rstrip('.')}."
                 continue
             if answer is not None:
                 return self._redactor.redact(answer[: provider.settings.max_chars]).text

@@ -2,7 +2,7 @@
 //
 // usage: node drive_vscode_bundled.mjs TASK.json, where the task is what vscode.py's `_task` returns.
 
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { closeSync, constants, openSync, readdirSync, readFileSync, writeSync } from "node:fs";
 
 import { ghostIs, menu, picture, run, save, seen, step, task, untilStatus } from "./vscode_session.mjs";
 
@@ -30,10 +30,24 @@ async function installed(page) {
   seen.starting = (await page.locator("[id='instant-lsp.instant-lsp.instant.status']").innerText()).trim();
   await picture(page, "installing");
   step("the server is being installed");
-  writeFileSync(task.gate, "\n");
+  await passed(page);
   await progress.waitFor({ state: "detached", timeout: task.ready_ms });
   seen.ready = await untilStatus(page, "ready");
   seen.servers = servers().map(({ command }) => command);
+}
+
+/** Lets Python go on, as soon as it is there. */
+async function passed(page) {
+  for (const deadline = Date.now() + task.ready_ms; ; ) {
+    try {
+      const gate = openSync(task.gate, constants.O_WRONLY | constants.O_NONBLOCK);
+      writeSync(gate, "\n");
+      return closeSync(gate);
+    } catch (error) {
+      if (error.code !== "ENXIO" || Date.now() > deadline) throw error;
+    }
+    await page.waitForTimeout(50);
+  }
 }
 
 async function completed(page) {

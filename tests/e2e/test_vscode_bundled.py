@@ -76,6 +76,6 @@ def test_the_installed_server_completes(installed: Installed) -> None:
     assert installed.saved == "alpha = beta = 1\nresult = alpha + beta"
 
 
-def test_nothing_ever_pops_up(installed: Installed) -> None:
+def test_nothing_pops_up(installed: Installed) -> None:
     assert not installed.toasts
     assert not installed.notifications

@@ -184,7 +184,10 @@ def package_extension(tools: Tools) -> Path:
 
 def package_bundled(tools: Tools, bundle: Path, folder: Path) -> Path:
     """The .vsix for this platform with the wheels of `bundle`, an unpacked archive; it is put into `folder`."""
-    platform = {"x86_64": "linux-x64", "aarch64": "linux-arm64"}[os.uname().machine]
+    platforms = {"x86_64": "linux-x64", "aarch64": "linux-arm64"}
+    platform = platforms.get(os.uname().machine)
+    if platform is None:
+        raise EditorError(f"There is no extension with a server for {os.uname().machine}, only for {list(platforms)}")
     _npm_run(tools, "package:bundled", "--", str(bundle), platform)
     return Path(shutil.move(EXTENSION / f"instant-lsp-{platform}.vsix", folder))
 

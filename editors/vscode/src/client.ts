@@ -93,8 +93,10 @@ function clientOptions(listeners: Listeners, client: () => LanguageClient): Lang
         return result;
       },
       window: {
-        showDocument: async (params, token, next) =>
-          explanations.showDocument(params.uri) ? { success: true } : next(params, token),
+        showDocument: async (params, token, next) => {
+          const success = explanations.showDocument(params.uri);
+          return success === undefined ? next(params, token) : { success };
+        },
       },
       workspace: {
         configuration: (params, token, next) =>

@@ -10,8 +10,8 @@ import { tell } from "./telling";
 export const EXPLAIN = "instant.explain";
 export const TOGGLE_THINKING = "instant.toggleThinking";
 
-/** What the server is told to show: a document that exists in the view alone. */
-const DOCUMENT = "instant-explanation:Explanation.md";
+/** Of what the server is told to show: documents that exist in the view alone. */
+const SCHEME = "instant-explanation:";
 
 interface Explained {
   text: string;
@@ -23,6 +23,7 @@ export class Explanations implements Disposable {
   private readonly closed = this.view.onDidClose(() => this.running.cancel());
   private running = new CancellationTokenSource();
   private nAsked = 0;
+  private opened = "";
 
   dispose(): void {
     this.running.cancel();
@@ -30,13 +31,17 @@ export class Explanations implements Disposable {
     this.view.dispose();
   }
 
-  /** Opens the view where it is its document that the server asks for. */
-  showDocument(uri: string): boolean {
-    const isOurs = uri === DOCUMENT;
-    if (isOurs) {
-      this.view.open();
+  /** Opens the view for the newest explanation, if it is still wanted; undefined for any other document. */
+  showDocument(uri: string): boolean | undefined {
+    if (!uri.startsWith(SCHEME)) {
+      return undefined;
     }
-    return isOurs;
+    const isWanted = uri === this.document() && !this.running.token.isCancellationRequested;
+    if (isWanted) {
+      this.view.open();
+      this.opened = uri;
+    }
+    return isWanted;
   }
 
   /** Explains what a code action carries, else what is selected in the editor. */
@@ -57,15 +62,25 @@ export class Explanations implements Disposable {
     const partialResultToken = `${workDoneToken}.part`;
     const heard = client.onProgress(new ProgressType<Explained>(), partialResultToken, show);
     try {
-      const asked = { ...place, partialResultToken, document: DOCUMENT };
+      const asked = { ...place, partialResultToken, document: this.document() };
       const explained = await ask<Explained>(client, EXPLAIN, asked, workDoneToken, token);
       if (explained !== undefined) {
         show(explained);
       }
     } catch (error) {
-      tell(error instanceof Error ? error.message : String(error));
+      const text = error instanceof Error ? error.message : String(error);
+      if (this.opened === this.document()) {
+        show({ text });
+      } else {
+        tell(text);
+      }
     } finally {
       heard.dispose();
     }
+  }
+
+  /** The newest explanation's. */
+  private document(): string {
+    return `${SCHEME}Explanation.md?${this.nAsked}`;
   }
 }
