@@ -17,7 +17,8 @@ async def test_what_typing_opens_is_closed_again() -> None:
     seen = await soak(12, speed=8, idle_s=2)
     assert seen.n_shown > 0
     assert seen.n_unanswered == 0
-    quiet_files, quiet_tasks = seen.n_files[0], seen.n_tasks[0]
-    assert seen.n_files[-1] <= quiet_files + 8, "a few connections are kept"
-    assert seen.n_tasks[-1] <= quiet_tasks + 4
+    # The first samples come before the trail and the metrics have opened their files.
+    most_files = max(seen.n_files[: len(seen.n_files) // 2])
+    assert seen.n_files[-1] <= most_files + 4, "a few connections are kept"
+    assert seen.n_tasks[-1] <= seen.n_tasks[0] + 4
     assert [line for line in seen.complaints if "Traceback" in line or "never retrieved" in line] == []
