@@ -184,7 +184,8 @@ class Checkpoint:
         if self._audit is None or key in self._refusals:
             return
         self._refusals[key] = True
-        role = entries.name(self._grants[tier][1].role if tier in self._grants else "")
+        known = self._grants.get("instant" if tier == "provider" else tier)
+        role = entries.name(known[1].role if known is not None else "")
         path, workspace = self._place(purpose.uri)
         self._record(entries.Refused(purpose.feature, _tier(tier), role, workspace, path, entries.Word(reason)))
 
