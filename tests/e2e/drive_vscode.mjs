@@ -59,7 +59,6 @@ async function untilGhost(page) {
   try {
     await page.locator(GHOST).first().waitFor({ state: "attached", timeout: task.ghost_ms });
   } catch {
-    await picture(page, "failed");
     throw new Error("no ghost text appeared");
   }
   step("ghost text");

@@ -223,6 +223,5 @@ async function until(page, text) {
     if ((await lines(page)).findLast((line) => line.trim())?.trim() === text) return;
     await page.waitForTimeout(50);
   }
-  await picture(page, "failed");
   throw new Error(`the last line never was ${text}, but: ${JSON.stringify(await lines(page))}`);
 }

@@ -48,13 +48,23 @@ async function inVSCode(session) {
   });
   try {
     const page = await openWorkbench(browser);
-    await session(page);
+    await session(page).catch((error) => failed(page, error));
     seen.notifications = await page.locator(".notification-toast").allInnerTexts();
   } finally {
     await browser.close();
     for (const one of [server, ...running]) one.kill();
     writeFileSync(task.report, JSON.stringify(seen, null, 2));
   }
+}
+
+/** Keeps what the user saw when it went wrong: as a picture, and what is open in words. */
+async function failed(page, error) {
+  await picture(page, "failed");
+  const open = ".tab, .statusbar-item, .action-widget, .quick-input-widget, .monaco-hover, .notification-toast, .context-view";
+  const shown = await page.locator(open).filter({ visible: true }).allInnerTexts();
+  const focus = await page.evaluate(() => document.activeElement?.outerHTML.slice(0, 200));
+  error.message += `\nshown: ${JSON.stringify(shown)}\nfocus: ${focus}`;
+  throw error;
 }
 
 export function step(name) {
@@ -127,7 +137,6 @@ export async function ghostIs(page, text) {
   try {
     await page.waitForFunction(`(${ghostText})() === ${JSON.stringify(text)}`, undefined, { timeout: task.ghost_ms });
   } catch {
-    await picture(page, "failed");
     throw new Error(`the ghost text never was ${JSON.stringify(text)}, but: ${JSON.stringify(await ghost(page))}`);
   }
   step(`ghost text: ${text.split("\n")[0]}`);
@@ -173,7 +182,6 @@ export async function untilStatus(page, state) {
   try {
     await item.filter({ hasText: `Instant: ${state}` }).waitFor({ timeout: task.ready_ms });
   } catch {
-    await picture(page, "failed");
     throw new Error(`the status bar never said ${state}, but: ${await spoken(item)}`);
   }
   step(`status bar: ${state}`);
@@ -194,13 +202,13 @@ export async function untilExplained(page, tier = "instant") {
     }
     await page.waitForTimeout(200);
   }
-  await picture(page, "failed");
   throw new Error("no explanation was shown");
 }
 
 /** Runs a command by the palette. */
 export async function command(page, title) {
   await page.keyboard.press("F1");
+  await page.locator(".quick-input-widget input").first().waitFor(); // else the editor would be given the letters
   await page.keyboard.type(title);
   await page.locator(".quick-input-list .monaco-list-row", { hasText: title }).first().waitFor();
   await page.keyboard.press("Enter");
