@@ -33,6 +33,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 from scripted_endpoint import Reply, Request, ScriptedEndpoint
 from wire import Editor, open_editor
 
+from lsp_server.options import CompletionSettings
+
 WORDS_PER_LINE = 8
 INDEXING_S = 6.0
 RTT_MS, TOKENS_PER_S, TOKEN_MS, CHARS_PER_TOKEN = 30.0, 4_000.0, 14.0, 3.6
@@ -148,7 +150,8 @@ async def replay(trace: Any, session: dict[str, Any], options: argparse.Namespac
         folder = _workspace(session, initial, Path(work))
         async with Model(session, head, options.accuracy, options.fim_format) as model:
             instant = {"endpoint": {"instant": {"url": model.url, **settings}}}
-            async with open_editor("vscode", Path(home), options=instant, folder=folder) as editor:
+            whole = {"INSTANT_LSP_COMPLETION_FIRST_LINES_MS": str(options.first_lines_ms)}
+            async with open_editor("vscode", Path(home), options=instant, folder=folder, environment=whole) as editor:
                 await editor.status("ready")
                 await asyncio.sleep(INDEXING_S)
                 await _type(trace, session, states, model, editor, tally, options.max_gap)
@@ -275,6 +278,7 @@ async def main() -> None:
     parser.add_argument("--accuracy", type=float, default=0.35)
     parser.add_argument("--fim-format", choices=sorted(_TOKENS), default="qwen")
     parser.add_argument("--max-gap", type=float, default=4.0, help="longest pause in seconds")
+    parser.add_argument("--first-lines-ms", type=int, default=CompletionSettings().first_lines_ms)
     parser.add_argument("--parallel", type=int, default=3)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()

@@ -15,7 +15,7 @@ from cachetools import LRUCache
 from lsp_server.completion import Served, Superseded
 from lsp_server.completion.kept import KEPT_AFTER_S, Kept
 from lsp_server.endpoint.status import EndpointError, Status
-from lsp_server.ledger.measures import Accepted, Answer, Left, Request
+from lsp_server.ledger.measures import Accepted, Answer, Grown, Left, Request
 from lsp_server.ledger.metrics import Metrics, MetricsOptions
 from lsp_server.options import MetricsSettings
 
@@ -93,13 +93,17 @@ class Measuring:
                     answer.error = "down"
             answer.own_ms = max(0.0, perf_counter() - began_s - served.waited_s) * 1_000
 
-    def follow(self, keys: Iterable[str], numbers: Iterable[int], answer: Answer) -> None:
-        """Completions are on screen under these keys; `numbers` are those of the model's answers they are of.
+    def follow(self, keys: Iterable[str], served: Served, answer: Answer) -> None:
+        """Completions are on screen under these keys.
 
-        Whatever is taken of an answer counts for the row in which it was shown first.
+        Whatever is shown or taken of a model's answer counts for the row in which it was shown first.
         """
-        for key, number in zip(keys, numbers, strict=True):
+        for key, number in zip(keys, served.answers, strict=True):
             self._shown[key] = _Shown(self._followed.setdefault(number, _Followed(answer)))
+        for number, n_chars in served.grown.items():
+            if (followed := self._followed.get(number)) is not None:
+                first = followed.answer
+                self.metrics.record(Grown(first.row, first.feature, first.language, n_chars))
 
     def accepted(self, key: str, n_chars: int) -> None:
         """So many characters of a completion have been taken by now; what is left of them is looked at later."""

@@ -187,6 +187,13 @@ class CompletionSettings(_Section):
     budget_tokens: int = _option(2_048, "Prompt tokens per completion.", ge=64, le=131_072)
     max_lines: int = _option(12, "Lines a completion may have at the most.", ge=1, le=200)
     max_tokens: int = _option(256, "Tokens a completion may have at the most.", ge=8, le=4_096)
+    first_lines_ms: int = _option(
+        300,
+        "Milliseconds until the first lines of a completion are shown while the others still arrive; those are there "
+        "once the first are typed or accepted.",
+        ge=0,
+        le=600_000,
+    )
     disabled_languages: tuple[str, ...] = _option((), "LSP language identifiers without completions.", tightest=MORE)
     as_items: Literal["auto", "on", "off"] = _option(
         "auto",

@@ -200,6 +200,7 @@ class Session:
             max_tokens=options.max_tokens,
             budget=Budget(tokens, n_suffix, self._rate),
             is_slow=layout.is_slow(speed),
+            first_lines_s=options.first_lines_ms / 1_000,
         )
 
     def _learn(self, estimated: float, counted: int) -> None:

@@ -43,7 +43,8 @@ Fault = Literal[
 class Reply:
     """How one completion or chat is answered. `raw` is sent as the whole event stream, chunk by chunk.
 
-    `others` are the pieces of further answers, given to who asks for several: as many as asked for in all.
+    `others` are the pieces of further answers, given to who asks for several: as many as asked for in all. All that
+    comes behind the first piece waits for `more`.
     """
 
     pieces: tuple[str, ...] = (" a + b",)
@@ -55,6 +56,7 @@ class Reply:
     raw: tuple[bytes, ...] = ()
     first_token_ms: float = 0
     token_ms: float = 0
+    more: asyncio.Event | None = None
 
 
 @dataclass(frozen=True)
@@ -271,6 +273,8 @@ class ScriptedEndpoint:
         for n, chunk in enumerate(reply.raw or self._chunks(request, reply)):
             if n and reply.token_ms:
                 await asyncio.sleep(reply.token_ms / 1000)
+            if n and reply.more is not None:
+                await reply.more.wait()
             writer.write(b"%x\r\n%b\r\n" % (len(chunk), chunk))
             await writer.drain()
         if reply.fault == "hang in the middle":

@@ -75,6 +75,7 @@ async def typing(
     is_slow: bool = False,
     total_ms: int = 30_000,
     flavour: Flavour = "llama.cpp",
+    first_lines_s: float = 600,
 ) -> AsyncIterator[Typist]:
     """A completer on an endpoint that answers with `said`, one after the other, the last one for good."""
     replies = [Reply((text,)) if isinstance(text, str) else text for text in said]
@@ -82,7 +83,7 @@ async def typing(
         tier = TierSettings(url=scripted.url, first_token_ms=20_000, total_ms=total_ms)
         endpoint = Endpoint("instant", tier, Places(tier).address, open_client(EndpointSettings()))
         await endpoint.prepare()
-        limits = Limits(max_lines, 256, Budget(500), is_slow=is_slow)
+        limits = Limits(max_lines, 256, Budget(500), is_slow=is_slow, first_lines_s=first_lines_s)
         completer = Completer(endpoint, Sources(lambda: limits, lambda uri, offset: None))
         typist = Typist(completer, scripted)
 
@@ -467,6 +468,57 @@ async def test_letters_of_an_input_method_ask_for_nothing() -> None:
         assert typist.n_asked == 0
         typist.completer.typed(uri, Edit(0, 2, "你"))
         assert await typist.shown("你<|>\n") == " = 1"
+
+
+@pytest.mark.parametrize("line_break", ["\n", "\r\n"])
+async def test_the_first_lines_of_a_block_are_shown_while_the_rest_arrives(line_break: str) -> None:
+    def place(body: str) -> str:
+        return f"# 合計 🎉\ndef add(items):\n    {body}{CURSOR}\n".replace("\n", line_break)
+
+    more = asyncio.Event()
+    pieces = " total = 0  # 🎉\n    for n in", " items:\n        total += n\n    return total\n"
+    async with typing(Reply(pieces, more=more), first_lines_s=0) as typist:
+        assert await typist.shown(place("")) == "total = 0  # 🎉"
+        assert await typist.shown(place("total")) == " = 0  # 🎉"
+        accepted = asyncio.create_task(typist.shown(place("total = 0  # 🎉")))
+        more.set()
+        assert await accepted == "\n    for n in items:\n        total += n\n    return total"
+        counts = typist.completer.counts
+        assert (counts.requests, counts.shown, counts.tokens_shown) == (1, 1, 2)
+        assert counts.chars_shown == len("".join(pieces).strip())
+        assert typist.endpoint.n_left == 0
+
+
+@pytest.mark.parametrize(
+    ("marked", "pieces", "shown"),
+    [
+        (
+            "def add(items):\n    <|>\n",
+            (" for n in items:\n        tot", "al += n\n"),
+            "for n in items:\n        total += n",
+        ),
+        ("x =<|>\n", (" sum(\n    a,\n", "    b,\n)\n"), " sum(\n    a,\n    b,\n)"),
+        ("def add(a):\n    <|>\n", (" return", " a\n"), "return a"),
+    ],
+    ids=["header", "brackets", "line"],
+)
+async def test_first_lines_that_say_nothing_alone_wait_for_more(
+    marked: str, pieces: tuple[str, str], shown: str
+) -> None:
+    more = asyncio.Event()
+    async with typing(Reply(pieces, more=more), first_lines_s=0) as typist:
+        task = await typist.asking(marked)
+        more.set()
+        assert await task == shown
+
+
+async def test_a_block_that_goes_on_is_closed_when_the_typing_leaves_its_first_lines() -> None:
+    first = Reply((" total = 0\n    for n in",), fault="hang in the middle")
+    async with typing(first, " yes", first_lines_s=0) as typist:
+        assert await typist.shown("def add(items):\n    <|>\n") == "total = 0"
+        assert typist.endpoint.n_left == 0
+        await typist.shown("def add(items):\n    is_any =<|>\n")
+        await typist.endpoint.left(1)
 
 
 async def test_at_the_total_deadline_whole_lines_are_kept() -> None:

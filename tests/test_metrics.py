@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from lsp_server.ledger import metrics_file, metrics_writer
-from lsp_server.ledger.measures import Accepted, Answer, Left, Request
+from lsp_server.ledger.measures import Accepted, Answer, Grown, Left, Request
 from lsp_server.ledger.metrics import Metrics, MetricsOptions
 
 ROOT = Path(__file__).parents[1]
@@ -46,13 +46,14 @@ def test_what_is_recorded_is_stored(tmp_path: Path) -> None:
     answer = Answer("completion", "python", "instant", "Qwen/Qwen2.5-Coder-7B", "asked", own_ms=4.123, shown_chars=9)
     with check_metrics(path) as metrics:
         metrics.record(answer)
+        metrics.record(Grown(answer.row, "completion", "python", 3))
         metrics.record(Accepted(answer.row, "completion", "python", 9))
         metrics.record(Left(answer.row, "completion", "python", 7))
         metrics.record(Request("explain", "thinking", "big", "failed", "timeout", total_ms=2_000.0, prompt_tokens=800))
     assert rows(path, "answers", "feature, language, model, source, own_ms") == [
         ("completion", "python", "Qwen/Qwen2.5-Coder-7B", "asked", 4.12)
     ]
-    assert rows(path, "answers", "shown_chars, accepted_chars, kept_chars") == [(9, 9, 7)]
+    assert rows(path, "answers", "shown_chars, accepted_chars, kept_chars") == [(12, 9, 7)]
     assert rows(path, "requests", "tier, outcome, error, total_ms, prompt_tokens, completion_tokens") == [
         ("thinking", "failed", "timeout", 2_000.0, 800, None)
     ]

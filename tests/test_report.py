@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import re
@@ -222,6 +223,26 @@ def check_written(home: Path, path: Path) -> None:
     stored = b"".join(file.read_bytes() for file in path.parent.rglob("*") if file.is_file())
     assert HIDDEN.encode() not in stored
     assert b"secret_name" not in stored
+
+
+async def test_what_follows_first_lines_is_shown_once(tmp_path: Path) -> None:
+    more = asyncio.Event()
+    first, rest = "total = 0\n", "    for price in prices:\n        total += price\n    return total\n"
+    at_once = {"INSTANT_LSP_COMPLETION_FIRST_LINES_MS": "0"}
+    async with (
+        ScriptedEndpoint() as endpoint,
+        open_editor("neovim", tmp_path, url=endpoint.url, environment=at_once) as editor,
+    ):
+        await editor.status("ready")
+        endpoint.reply = Reply((f" {first}", rest), more=more)
+        document = editor.open("def add(prices):\n    <|>\n", name="add.py")
+        assert await document.ghost() == first.rstrip()
+        more.set()
+        document.type(first.rstrip())
+        assert await document.ghost() == f"\n{rest.rstrip()}"
+        await reported(editor)
+    (row,) = json.loads(figures(tmp_path, "--json", "--days", "1").stdout)["acceptance"]
+    assert (row["shown"], row["shown_chars"]) == (1, len(f"{first}{rest}".rstrip()))
 
 
 async def test_what_a_developer_does_is_in_the_report(tmp_path: Path) -> None:

@@ -418,13 +418,18 @@ async def in_time(answer: Awaitable[Any]) -> Any:
 def own_environment(folder: Path, **variables: str) -> dict[str, str]:
     """The environment of a user of our own, whose home is `folder`.
 
-    Nobody's settings get in, no engine is started, and nothing is indexed: most tests' workspace is no folder.
+    Nobody's settings get in, no engine is started, and nothing is indexed: most tests' workspace is no folder. Answers
+    are waited for until they are whole, however long that takes on a busy machine.
     """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("INSTANT_LSP_", "XDG_"))}
     homes = {name: str(folder) for name in ("HOME", "XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME")}
     root = str(Path(__file__).parents[1])
-    index = {"INSTANT_LSP_CONTEXT_ENABLED": "false"}
-    return {**kept, **homes, "PYTHONPATH": root, "INSTANT_LSP_EMBEDDED_ENABLED": "false", **index, **variables}
+    settings = {
+        "INSTANT_LSP_EMBEDDED_ENABLED": "false",
+        "INSTANT_LSP_CONTEXT_ENABLED": "false",
+        "INSTANT_LSP_COMPLETION_FIRST_LINES_MS": "600000",
+    }
+    return {**kept, **homes, "PYTHONPATH": root, **settings, **variables}
 
 
 async def start(command: tuple[str, ...], environment: dict[str, str], cwd: Path | None = None) -> Any:

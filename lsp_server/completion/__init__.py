@@ -1,6 +1,6 @@
 """The straight line from a keystroke to ghost text."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 
@@ -22,13 +22,15 @@ class Served:
     """How one request is answered, filled meanwhile: from memory, by an answer that ran already, or by one asked for.
 
     `waited_s` is the time that was not ours: for the typing to rest and for the endpoint. `shown_chars` are those of
-    texts that were not shown before. `answers` are the numbers of the model's answers, one for each completion:
-    what is left of one while it is typed through, or taken by parts, has its number still.
+    texts that were not shown before; `grown`, by answer, of those that now follow its first lines. `answers` are the
+    numbers of the model's answers, one for each completion: what is left of one while it is typed through, or taken by
+    parts, has its number still.
     """
 
     source: Literal["", "memory", "running", "asked"] = ""
     waited_s: float = 0.0
     shown_chars: int = 0
+    grown: dict[int, int] = field(default_factory=dict)
     answers: tuple[int, ...] = ()
 
 

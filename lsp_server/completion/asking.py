@@ -37,13 +37,15 @@ _MIN_TOKENS = 72
 class Limits:
     """What one completion may cost: `max_lines` and `max_tokens` of answer, and the prompt's `budget`.
 
-    A `is_slow` endpoint reads prompts so slowly that whatever is not needed now delays what will be.
+    A `is_slow` endpoint reads prompts so slowly that whatever is not needed now delays what will be. After
+    `first_lines_s` the lines that have arrived are shown, and the others when they are there.
     """
 
     max_lines: int
     max_tokens: int
     budget: Budget
     is_slow: bool = False
+    first_lines_s: float = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,12 +131,16 @@ class Asking:
             self._running[uri] = self._ahead.pop(uri)
         self.counts.prefetches_reached += said.is_ahead
         said.is_ahead = False
+        said.is_awaited = True
 
-    async def wait(self, uri: str, said: Said) -> None:
-        """Waits until more was said. When the wait is cancelled the answer runs on for a moment."""
+    async def wait(self, uri: str, said: Said, at_most_s: float | None) -> None:
+        """Waits until more was said, or for so long. When the wait is cancelled the answer runs on for a moment."""
         said.is_awaited = True
         try:
-            await said.more()
+            async with asyncio.timeout(at_most_s):
+                await said.more()
+        except TimeoutError:
+            return
         except asyncio.CancelledError:
             said.is_awaited = False
             asyncio.get_running_loop().call_later(GRACE_S, self._close_unless_awaited, uri, said)

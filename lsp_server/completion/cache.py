@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,7 +28,8 @@ class Said:
     """One raw answer of the model, with \\n line breaks, and the text around the line it was given for.
 
     It is tied to that text, not to an offset, so that an edit elsewhere does not part it from its place. It is
-    an answer for that place and for those behind it that it leads to, not for any before it.
+    an answer for that place and for those behind it that it leads to, not for any before it. `shown_to` is how much
+    of its text has been shown, 0 where nothing was.
     """
 
     before: str
@@ -44,6 +46,8 @@ class Said:
     request_id: str = ""
     piece_chars: list[int] = field(default_factory=list)
     is_counted: bool = False
+    shown_to: int = 0
+    n_tokens_shown: int = 0
     number: int = field(default_factory=itertools.count(1).__next__)
     built_s: float = 0.0
     """What making its prompt took."""
@@ -51,6 +55,7 @@ class Said:
     _shown_before: str = ""
     _shown_over: int = 0
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
+    _asked_s: float = field(default_factory=time.perf_counter)
 
     @classmethod
     def at(cls, snapshot: Snapshot, offset: int, trigger: Trigger, *, is_ahead: bool = False) -> Said:
@@ -63,6 +68,16 @@ class Said:
             trigger=trigger,
             is_ahead=is_ahead,
         )
+
+    @property
+    def n_lines(self) -> int:
+        """How many whole lines have been said so far."""
+        return self.text.count("\n")
+
+    @property
+    def age_s(self) -> float:
+        """How long ago it was asked for."""
+        return time.perf_counter() - self._asked_s
 
     def another(self, text: str) -> Said:
         """A further whole answer for the same place."""

@@ -54,14 +54,16 @@ class Completer:
         self.prefetch.stop()
         with self._newest_wins(snapshot.uri):
             asked: Said | None = None
+            n_lines = 0
             while True:
                 said = self._known(snapshot, offset, is_invoked=is_invoked) or asked
-                if said is not None and said.is_done:
+                if said is not None and (said.is_done or (said.n_lines > n_lines and self._patience_s(said) is None)):
+                    n_lines = said.n_lines
                     completions = self._shown(snapshot, offset, served, is_invoked=is_invoked)
                     # An answer given for a place before this one may have nothing to show here, where another has.
-                    if completions or asked is not None or said.is_for(snapshot, offset):
+                    if completions or (said.is_done and (asked is not None or said.is_for(snapshot, offset))):
                         break
-                    said = None
+                    said = None if said.is_done else said
                 if said is None:
                     question = self._question(snapshot, offset, started, is_invoked=is_invoked)
                     if question is None:
@@ -71,7 +73,7 @@ class Completer:
                 self._asking.reach(snapshot.uri, said)
                 served.source = "running" if asked is None else "asked"
                 waiting_s = time.perf_counter()
-                await self._asking.wait(snapshot.uri, said)
+                await self._asking.wait(snapshot.uri, said, self._patience_s(said))
                 served.waited_s += time.perf_counter() - waiting_s
                 if said.failure is not None:
                     raise said.failure
@@ -132,6 +134,11 @@ class Completer:
         agreeing = self._memory.at(snapshot, offset, self._endpoint.status.model)
         return next((said for said, _ in agreeing if said.trigger.is_invoked or not is_invoked), None)
 
+    def _patience_s(self, said: Said) -> float | None:
+        """For how long the whole of an answer is still waited for; None where its first lines are shown alone."""
+        left_s = self._sources.limits().first_lines_s - said.age_s
+        return left_s if left_s > 0 else None
+
     def _question(self, snapshot: Snapshot, offset: int, started: float, *, is_invoked: bool) -> Question | None:
         """What to ask; None where a completion would be in the way."""
         if self._pace.is_composing and not is_invoked:
@@ -151,7 +158,7 @@ class Completer:
             found = [*greedy, *reversed([one for one in found if one[0].trigger.is_invoked])]
         completions: dict[str, tuple[Completion, int]] = {}
         for said, rest in found:
-            if said.is_done and (shown := _shown(said, rest, snapshot, offset)) is not None:
+            if (shown := _shown(said, rest, snapshot, offset)) is not None:
                 text, n_over = shown
                 completions.setdefault(text, (Completion(text, offset, offset + n_over, said.request_id), said.number))
                 self._count_shown(said, text, served)
@@ -160,25 +167,37 @@ class Completer:
         return [completion for completion, _ in chosen]
 
     def _count_shown(self, said: Said, text: str, served: Served) -> None:
-        """Counts, once for each answer, what it cost and how much of that was shown."""
+        """Counts what of an answer is shown: all of it once, its first lines as they become more."""
         if said.is_counted:
             return
-        said.is_counted = True
-        self.counts.shown += 1
-        self.counts.chars_shown += len(text)
-        served.shown_chars += len(text)
+        said.is_counted = said.is_done
         beyond = said.text.rpartition(text)[2] if text in said.text else ""
         # The line break that ends an answer is a part of it: without it nobody knows that it has ended.
         n_beyond = max(0, said.n_tokens_beyond(len(beyond)) - beyond.startswith("\n"))
-        self.counts.tokens_beyond += n_beyond
-        self.counts.tokens_shown += len(said.piece_chars) - n_beyond
+        n_tokens, end = len(said.piece_chars) - n_beyond, len(said.text) - len(beyond)
+        if said.shown_to:
+            n_chars = max(0, end - said.shown_to)
+            served.grown[said.number] = n_chars
+        else:
+            n_chars = len(text)
+            served.shown_chars += n_chars
+            self.counts.shown += 1
+        self.counts.chars_shown += n_chars
+        self.counts.tokens_shown += max(0, n_tokens - said.n_tokens_shown)
+        self.counts.tokens_beyond += n_beyond if said.is_done else 0
+        said.shown_to, said.n_tokens_shown = end, n_tokens
 
 
 def _shown(said: Said, rest: str, snapshot: Snapshot, offset: int) -> tuple[str, int] | None:
     """What is shown of `rest`, and how many characters behind the cursor it replaces.
 
-    While it is being typed it stays what it was, and nothing is parsed again.
+    While it is being typed it stays what it was, and nothing is parsed again. Of several lines the first are shown
+    while the others arrive; candidates, one of which is chosen, are shown whole.
     """
+    if not said.is_done:
+        may_be = said.trigger.shape != "line" and not said.trigger.is_invoked
+        lines = postprocess.first_lines(rest, snapshot, offset, said.trigger) if may_be else None
+        return None if lines is None else (lines, 0)
     typed = said.typed_at(snapshot, offset)
     following = snapshot.text[offset : snapshot.line_end(offset)]
     kept = said.still_shown(typed, following)

@@ -78,7 +78,7 @@ async def _made(
     except Superseded:
         return None
     keys = ls.outcomes.show(snapshot.uri, snapshot.text, completions)
-    ls.measuring.follow(keys, served.answers, answer)
+    ls.measuring.follow(keys, served, answer)
     return list(zip(completions, keys, strict=True))
 
 

@@ -86,6 +86,25 @@ class Accepted:
 
 
 @dataclass(frozen=True, slots=True)
+class Grown:
+    """So many characters more of an answer are shown, whose first lines were shown before."""
+
+    row: int
+    feature: str
+    language: str
+    n_chars: int
+
+    def statement(self) -> tuple[str, tuple[object, ...]]:
+        """How it is stored."""
+        return "UPDATE answers SET shown_chars = shown_chars + ? WHERE row = ?", (self.n_chars, self.row)
+
+    def added(self) -> Iterator[Added]:
+        """What it adds to the counters."""
+        whose = ("feature", self.feature), ("language", name(self.language))
+        yield "shown_chars_total", whose, self.n_chars
+
+
+@dataclass(frozen=True, slots=True)
 class Left:
     """So many of an accepted answer's characters still stand, some time after; of other parts of it `n_before`."""
 
@@ -138,7 +157,7 @@ class Request:
         yield from _observed("request_seconds", whose[:2], self.total_ms)
 
 
-Measure = Answer | Accepted | Left | Request
+Measure = Answer | Accepted | Grown | Left | Request
 
 
 def _observed(counter: str, labels: tuple[tuple[str, str], ...], ms: float | None) -> Iterator[Added]:

@@ -43,6 +43,7 @@ EDITOR_SETTINGS = {
     "extensions.ignoreRecommendations": True,
     "files.autoSave": "off",
     "git.enabled": False,
+    "instant.completion.first_lines_ms": 600_000,  # what is shown must not depend on how busy the machine is
     "telemetry.telemetryLevel": "off",
     "update.mode": "none",
     "workbench.secondarySideBar.defaultVisibility": "hidden",
