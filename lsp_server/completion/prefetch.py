@@ -23,7 +23,7 @@ from lsp_server.endpoint.client import Endpoint
 REST_S = 0.3
 """How long a completion is looked at before what follows it is fetched."""
 
-MAX_IN_VAIN = 6
+MAX_IN_VAIN = 4
 """Completions fetched ahead one after the other that nobody came to; then none is, until one is accepted."""
 
 MOVED_REST_S = 0.15
