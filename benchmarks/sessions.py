@@ -150,8 +150,10 @@ async def replay(trace: Any, session: dict[str, Any], options: argparse.Namespac
         folder = _workspace(session, initial, Path(work))
         async with Model(session, head, options.accuracy, options.fim_format) as model:
             instant = {"endpoint": {"instant": {"url": model.url, **settings}}}
-            whole = {"INSTANT_LSP_COMPLETION_FIRST_LINES_MS": str(options.first_lines_ms)}
-            async with open_editor("vscode", Path(home), options=instant, folder=folder, environment=whole) as editor:
+            first_lines = {"INSTANT_LSP_COMPLETION_FIRST_LINES_MS": str(options.first_lines_ms)}
+            async with open_editor(
+                "vscode", Path(home), options=instant, folder=folder, environment=first_lines
+            ) as editor:
                 await editor.status("ready")
                 await asyncio.sleep(INDEXING_S)
                 await _type(trace, session, states, model, editor, tally, options.max_gap)

@@ -105,6 +105,7 @@ async def test_an_explanation_is_given_the_definitions_and_cites_them(
 ) -> None:
     document = editor.open(RIGHT, name="pay.py")
     await check_hover(document, "total_in_euros", "shop.py:6")
+    await check_hover(document, "Basket", "shop.py:1")
     text = await explained(document, document.text.index("pay"), document.text.index("pay"))
     assert f"[pay.py:4]({(folder / 'pay.py').as_uri()}#L4)" in text
     assert f"[shop.py:1]({(folder / 'shop.py').as_uri()}#L1)" in text

@@ -13,7 +13,7 @@ from scripted_endpoint import Reply, Request, ScriptedEndpoint
 
 from context import Budget, Edit, Snapshot
 from lsp_server.completion import Completion, Superseded
-from lsp_server.completion.asking import Limits, Sources
+from lsp_server.completion.asking import GRACE_S, Limits, Sources
 from lsp_server.completion.line import Completer
 from lsp_server.completion.prefetch import MAX_IN_VAIN
 from lsp_server.endpoint.client import Endpoint
@@ -226,8 +226,8 @@ async def test_text_that_disagrees_is_asked_anew() -> None:
         assert typist.n_asked == 2
 
 
-async def test_a_running_answer_is_adopted() -> None:
-    async with typing(Reply((" a", " +", " b"), first_token_ms=100)) as typist:
+async def test_a_running_answer_is_adopted_however_long_it_is_silent() -> None:
+    async with typing(Reply((" a", " +", " b"), first_token_ms=2_000 * GRACE_S)) as typist:
         first = await typist.asking(ADD)
         assert await typist.shown(ADD.replace(CURSOR, f" a{CURSOR}")) == " + b"
         with pytest.raises(Superseded):
@@ -510,6 +510,35 @@ async def test_first_lines_that_say_nothing_alone_wait_for_more(
         task = await typist.asking(marked)
         more.set()
         assert await task == shown
+
+
+async def test_first_lines_stay_where_the_rest_is_no_code() -> None:
+    more = asyncio.Event()
+    rest = " = = 2\n" + "".join(f"    d{n} = = {n}\n" for n in range(6))
+    async with typing(Reply((" a = 0\n    b = 1\n    c", rest), more=more), first_lines_s=0) as typist:
+        assert await typist.shown("def f():\n    <|>\n") == "a = 0\n    b = 1"
+        accepted = asyncio.create_task(typist.shown("def f():\n    a = 0\n    b = 1<|>\n"))
+        more.set()
+        await accepted
+        assert await typist.shown("def f():\n    a<|>\n") == " = 0\n    b = 1"
+
+
+async def test_first_lines_stay_where_the_rest_never_comes() -> None:
+    more = asyncio.Event()
+    lines = Reply((" a = 0\n    b = 1\n    c",), fault="reset in the middle", more=more)
+    async with typing(lines, first_lines_s=0) as typist:
+        assert await typist.shown("def f():\n    <|>\n") == "a = 0\n    b = 1"
+        assert await typist.shown("def f():\n    a<|>\n") == " = 0\n    b = 1"
+
+
+async def test_who_asks_is_shown_another_answer_while_first_lines_are_on_screen() -> None:
+    automatic, asked_for = Reply((" a = 0\n    b = 1\n", "    return b\n")), Reply((" c = 0\n", "    return c\n"))
+    async with typing(automatic, asked_for, is_slow=True, first_lines_s=0) as typist:
+        assert (await typist.shown("def f():\n    <|>\n") or "").startswith("a = 0")
+        snapshot, offset = at_cursor("def f():\n    <|>\n")
+        texts = [one.text for one in await typist.complete(snapshot, offset, is_invoked=True)]
+        assert [text.split(" ")[0] for text in texts] == ["a", "c"]
+        assert texts[1] == "c = 0\n    return c"
 
 
 async def test_a_block_that_goes_on_is_closed_when_the_typing_leaves_its_first_lines() -> None:

@@ -38,6 +38,18 @@ def check_edits(shown: str, edits: tuple[tuple[int, int, str], ...], expected: C
     return outcomes
 
 
+def test_first_lines_are_a_part_of_what_is_accepted() -> None:
+    counts = Counts()
+    judged: list[tuple[str, int, bool]] = []
+    outcomes = Outcomes(counts, on_judged=lambda *one: judged.append(one))
+    outcomes.show(URI, "f:", [Completion("\n a", 2, 2, "r", is_part=True)])
+    outcomes.edited(URI, Edit(2, 2, "\n a"))
+    outcomes.show(URI, "f:\n a", [Completion("\n b", 5, 5, "r")])
+    outcomes.edited(URI, Edit(5, 5, "\n b"))
+    assert Counted(counts.accepted, counts.partly_accepted, counts.chars_accepted) == Counted(1, 1, 6)
+    assert judged == [("r", 3, False), ("r", 6, True)]
+
+
 @pytest.mark.parametrize(
     ("edits", "expected"),
     [

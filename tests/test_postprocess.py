@@ -11,7 +11,7 @@ from marks import at_cursor, inserted
 from context import Snapshot
 from context.languages import Language, find
 from context.syntax import look
-from lsp_server.completion.postprocess import at_deadline, is_whole, refine, release
+from lsp_server.completion.postprocess import at_deadline, first_lines, is_whole, refine, release
 from lsp_server.completion.trigger import Trigger, decide
 
 
@@ -56,6 +56,36 @@ def _trigger(marked: str, language: str, max_lines: int) -> Trigger:
 )
 def test_one_line_ends_where_the_document_goes_on(text: str, raw: str) -> None:
     check_shown(text, raw)
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "arrived"),
+    [
+        ("python", "def f():\n    ├a = 1\n    b = 2┤\n", "a = 1\n    b = 2\n    ret"),
+        ("python", "def f():\n    ├a = 1┤\n", "a = 1\n    for n in a:\n"),
+        ("python", "def f():\n    ├for n in a:\n        b(n)┤\n", "for n in a:\n        b(n)\n        c"),
+        ("python", "def f():\n    ├a = 1┤\n", "a = 1\n    b(\n        1,\n        2,\n"),
+        ("python", "def f():\n    ├a = 1┤\n", "a = 1\n    try:\n        b()\n"),
+        (
+            "python",
+            "def f():\n    ├try:\n        b()\n    except E:\n        c()┤\n",
+            "try:\n        b()\n    except E:\n        c()\n",
+        ),
+        ("python", "class A:\n    ├a = 1┤\n", "a = 1\n\n    @property\n"),
+        ("python", "def f():\n    ├a = 1┤\n", "a = 1\n    # 合計 🎉\n"),
+        ("python", "def f():\n    ├a = 1┤\n", 'a = 1\n    b = """two\n    lines\n'),
+        ("python", "def f():\n    ├┤\n", "a = 1"),
+        ("python", "def f():\n    ├┤\n", "\n"),
+        ("typescript", "function f() {\n  ├const a = '合';┤\n}\n", "const a = '合';\n  if (a) {\n    b();\n"),
+        ("typescript", "function f() {\n  ├if (a) {\n    b();\n  }┤\n}\n", "if (a) {\n    b();\n  }\n  ret"),
+        ("rust", "mod a {\n    ├use b;┤\n}\n", "use b;\n    #[inline]\n"),
+        ("unknown", "x =├┤\n", " sum(\n    1,\n"),
+    ],
+)
+def test_first_lines_stand_alone(language: str, text: str, arrived: str) -> None:
+    marked, expected = inserted(text)
+    snapshot, offset = at_cursor(marked, language)
+    assert (first_lines(arrived, snapshot, offset, _trigger(marked, language, 12)) or "") == expected
 
 
 @pytest.mark.parametrize(

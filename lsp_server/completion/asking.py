@@ -131,20 +131,20 @@ class Asking:
             self._running[uri] = self._ahead.pop(uri)
         self.counts.prefetches_reached += said.is_ahead
         said.is_ahead = False
-        said.is_awaited = True
 
-    async def wait(self, uri: str, said: Said, at_most_s: float | None) -> None:
-        """Waits until more was said, or for so long. When the wait is cancelled the answer runs on for a moment."""
-        said.is_awaited = True
+    async def wait(self, uri: str, said: Said, at_most_s: float | None = None) -> None:
+        """Waits until more was said, at most so long. When the wait is cancelled the answer runs on for a moment."""
+        said.n_waiting += 1
         try:
             async with asyncio.timeout(at_most_s):
                 await said.more()
         except TimeoutError:
             return
         except asyncio.CancelledError:
-            said.is_awaited = False
             asyncio.get_running_loop().call_later(GRACE_S, self._close_unless_awaited, uri, said)
             raise
+        finally:
+            said.n_waiting -= 1
 
     def close(self, uri: str) -> None:
         """Stops the document's answers; their connections close, so the model stops too."""
@@ -193,7 +193,7 @@ class Asking:
             said.failure = error
         finally:
             if not said.is_done:
-                said.update("", is_done=True)  # half an answer must not be taken for a whole one
+                said.give_up()
             for among in (self._running, self._ahead):
                 if among.get(uri) is said:
                     del among[uri]
@@ -250,7 +250,8 @@ class Asking:
         said.update(first)
 
     def _close_unless_awaited(self, uri: str, said: Said) -> None:
-        if not said.is_awaited and self._running.get(uri) is said:
+        is_wanted = said.n_waiting or said.shown_to
+        if not is_wanted and self._running.get(uri) is said:
             self._stop(self._running, uri)
 
     def _stop(self, among: dict[str, Said], uri: str) -> None:
@@ -261,7 +262,7 @@ class Asking:
             task.add_done_callback(self._ending.discard)
             task.cancel()
             if not said.is_done:  # a task that has not begun yet never does
-                said.update("", is_done=True)
+                said.give_up()
 
 
 def _n_tokens(window: ContextWindow) -> float:

@@ -38,7 +38,7 @@ class Said:
     trigger: Trigger
     text: str = ""
     is_done: bool = False
-    is_awaited: bool = True
+    n_waiting: int = 0
     task: asyncio.Task[None] | None = None
     failure: Exception | None = None
     is_ahead: bool = False
@@ -54,6 +54,7 @@ class Said:
     _shown: str = ""
     _shown_before: str = ""
     _shown_over: int = 0
+    _shown_of: tuple[int, bool] = (0, False)
     _grown: asyncio.Event = field(default_factory=asyncio.Event)
     _asked_s: float = field(default_factory=time.perf_counter)
 
@@ -75,6 +76,11 @@ class Said:
         return self.text.count("\n")
 
     @property
+    def may_be_shown_in_part(self) -> bool:
+        """Whether its first lines may be shown before the others are there; candidates to choose from are whole."""
+        return self.trigger.shape != "line" and not self.trigger.is_invoked
+
+    @property
     def age_s(self) -> float:
         """How long ago it was asked for."""
         return time.perf_counter() - self._asked_s
@@ -90,6 +96,11 @@ class Said:
         self.is_done = is_done
         self._grown.set()
         self._grown = asyncio.Event()
+
+    def give_up(self) -> None:
+        """No more of it will come: what was shown stays, but half an answer must not be taken for a whole one."""
+        self.is_counted = bool(self.shown_to)
+        self.update(self.text[: self.shown_to], is_done=True)
 
     async def more(self) -> None:
         """Waits until something more was said or nothing more will come."""
@@ -120,6 +131,12 @@ class Said:
         self._shown = typed + text
         self._shown_before = following
         self._shown_over = over
+        self._shown_of = self.n_lines, self.is_done
+
+    @property
+    def is_shown_as_it_is(self) -> bool:
+        """Whether nothing more was said since what is shown was made."""
+        return self._shown_of == (self.n_lines, self.is_done)
 
     def still_shown(self, typed: str, following: str) -> tuple[str, int] | None:
         """What is left of the text that was shown, and what it replaces, where all that was typed agrees with it."""

@@ -9,6 +9,7 @@ from cachetools import LRUCache, cached
 
 from context import Snapshot, blocks
 from context.blocks import columns
+from context.brackets import left_open
 from context.languages import Language, find
 from context.syntax import is_among_elements, owed_brackets
 from lsp_server.completion.trigger import Trigger
@@ -29,6 +30,7 @@ _ENDS_IN_WORD = re.compile(r"^(?!\s*#).*\w$")
 _ANNOTATION = re.compile(r"^\s*(?:@[\w.]+(?:\(.*\))?|#?\[\[?[\w(][^\]]*\]\]?|template\s*<.*>)$")
 _LEAVES = re.compile(r"^\s*(?:return|raise|throw|break|continue|goto)\b")
 _ENDS_UNFINISHED = re.compile(r"[(\[{,\\=+*/|&?:.-]\s*$")
+_TRIES = re.compile(r"^\s*try\b")
 _HEADER_WITHOUT_BRACE = re.compile(r"^\s*\}?\s*(?:(?:else\s+)?(?:if|for|foreach|while)\b.*\)|else|do)$")
 _BRANCH_ON_ITS_LINE = re.compile(r"^\s*(?:else\s+)?if\b")
 _GOES_ON_WORDS = ("instanceof", "extends", "implements", "throws", "where")
@@ -114,6 +116,19 @@ def cut(text: str, place: Around, trigger: Trigger, *, is_last_line_whole: bool)
             n_kept = max(n_kept, n_to_end or 0)
             is_certain = is_certain and (n_to_end is not None or len(lines) > trigger.max_lines)
     return "\n".join(lines[:n_kept]), is_certain
+
+
+def finished(text: str, place: Around) -> str:
+    """The whole lines of an answer that is still arriving, up to the first statement that they leave unfinished."""
+    lines = text.split("\n")[:-1]
+    code = _code(lines, place)
+    opened = left_open("\n".join(code), 0, sum(map(len, code)) + len(code))
+    n = "\n".join(code)[: opened[0]].count("\n") if opened else len(lines)
+    code[:1] = [place.before + line for line in code[:1]]
+    n = next((i for i in range(n) if _TRIES.match(code[i]) and not _has_branch(code[i:n])), n)
+    while n and _is_begun(code[n - 1], place.language):
+        n -= 1
+    return "\n".join(lines[:n])
 
 
 def shorter(text: str, place: Around) -> list[str]:
@@ -226,6 +241,16 @@ def _statement(lines: list[str], n_judged: int, place: Around, trigger: Trigger)
             # The document has the body of this header already.
             return i + 1, i + 1 < len(lines)
     return len(lines), False
+
+
+def _has_branch(code: list[str]) -> bool:
+    return any(_NEXT_BRANCH.match(line) and columns(line) == columns(code[0]) for line in code[1:])
+
+
+def _is_begun(code: str, language: Language | None) -> bool:
+    """Whether a last line says nothing without the next one."""
+    is_header = blocks.opens_block(code, language) or bool(_ANNOTATION.match(code))
+    return is_header or not code.strip() or bool(_ENDS_UNFINISHED.search(code))
 
 
 def _code(lines: list[str], place: Around) -> list[str]:

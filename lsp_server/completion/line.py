@@ -54,11 +54,12 @@ class Completer:
         self.prefetch.stop()
         with self._newest_wins(snapshot.uri):
             asked: Said | None = None
-            n_lines = 0
+            looked_at: tuple[Said, int] | None = None
             while True:
                 said = self._known(snapshot, offset, is_invoked=is_invoked) or asked
-                if said is not None and (said.is_done or (said.n_lines > n_lines and self._patience_s(said) is None)):
-                    n_lines = said.n_lines
+                has_news = said is not None and looked_at != (said, said.n_lines)
+                if said is not None and (said.is_done or (has_news and self._are_first_lines_due(said))):
+                    looked_at = said, said.n_lines
                     completions = self._shown(snapshot, offset, served, is_invoked=is_invoked)
                     # An answer given for a place before this one may have nothing to show here, where another has.
                     if completions or (said.is_done and (asked is not None or said.is_for(snapshot, offset))):
@@ -73,7 +74,7 @@ class Completer:
                 self._asking.reach(snapshot.uri, said)
                 served.source = "running" if asked is None else "asked"
                 waiting_s = time.perf_counter()
-                await self._asking.wait(snapshot.uri, said, self._patience_s(said))
+                await self._asking.wait(snapshot.uri, said, self._first_lines_in_s(said))
                 served.waited_s += time.perf_counter() - waiting_s
                 if said.failure is not None:
                     raise said.failure
@@ -134,8 +135,14 @@ class Completer:
         agreeing = self._memory.at(snapshot, offset, self._endpoint.status.model)
         return next((said for said, _ in agreeing if said.trigger.is_invoked or not is_invoked), None)
 
-    def _patience_s(self, said: Said) -> float | None:
-        """For how long the whole of an answer is still waited for; None where its first lines are shown alone."""
+    def _are_first_lines_due(self, said: Said) -> bool:
+        """Whether the lines of a running answer that are there are shown without the others."""
+        return bool(said.n_lines) and said.may_be_shown_in_part and said.age_s >= self._sources.limits().first_lines_s
+
+    def _first_lines_in_s(self, said: Said) -> float | None:
+        """When that will be; None where it has come, or never will."""
+        if not said.may_be_shown_in_part:
+            return None
         left_s = self._sources.limits().first_lines_s - said.age_s
         return left_s if left_s > 0 else None
 
@@ -160,55 +167,65 @@ class Completer:
         for said, rest in found:
             if (shown := _shown(said, rest, snapshot, offset)) is not None:
                 text, n_over = shown
-                completions.setdefault(text, (Completion(text, offset, offset + n_over, said.request_id), said.number))
-                self._count_shown(said, text, served)
+                made = Completion(text, offset, offset + n_over, said.request_id, is_part=not said.is_done)
+                completions.setdefault(text, (made, said.number))
+                self._count_shown(said, rest, text, served)
         chosen = list(completions.values())[:MAX_CANDIDATES]
         served.answers = tuple(number for _, number in chosen)
         return [completion for completion, _ in chosen]
 
-    def _count_shown(self, said: Said, text: str, served: Served) -> None:
+    def _count_shown(self, said: Said, rest: str, text: str, served: Served) -> None:
         """Counts what of an answer is shown: all of it once, its first lines as they become more."""
         if said.is_counted:
             return
         said.is_counted = said.is_done
-        beyond = said.text.rpartition(text)[2] if text in said.text else ""
+        beyond = _beyond(rest, text)
         # The line break that ends an answer is a part of it: without it nobody knows that it has ended.
         n_beyond = max(0, said.n_tokens_beyond(len(beyond)) - beyond.startswith("\n"))
-        n_tokens, end = len(said.piece_chars) - n_beyond, len(said.text) - len(beyond)
+        n_tokens = max(said.n_tokens_shown, len(said.piece_chars) - n_beyond)
+        end = max(said.shown_to, len(said.text) - len(beyond))
         if said.shown_to:
-            n_chars = max(0, end - said.shown_to)
-            served.grown[said.number] = n_chars
+            n_chars = served.grown[said.number] = end - said.shown_to
         else:
             n_chars = len(text)
             served.shown_chars += n_chars
             self.counts.shown += 1
         self.counts.chars_shown += n_chars
-        self.counts.tokens_shown += max(0, n_tokens - said.n_tokens_shown)
+        self.counts.tokens_shown += n_tokens - said.n_tokens_shown
         self.counts.tokens_beyond += n_beyond if said.is_done else 0
         said.shown_to, said.n_tokens_shown = end, n_tokens
+
+
+def _beyond(rest: str, text: str) -> str:
+    """What of `rest` comes behind the `text` that is shown of it, line by line where that is indented anew."""
+    start = rest.find(text)
+    if start >= 0:
+        return rest[start + len(text) :]
+    n_lines = text.count("\n") + 1
+    return "".join(f"\n{line}" for line in rest.split("\n")[n_lines:])
 
 
 def _shown(said: Said, rest: str, snapshot: Snapshot, offset: int) -> tuple[str, int] | None:
     """What is shown of `rest`, and how many characters behind the cursor it replaces.
 
-    While it is being typed it stays what it was, and nothing is parsed again. Of several lines the first are shown
-    while the others arrive; candidates, one of which is chosen, are shown whole.
+    Until more is said it stays what it was while it is being typed, and nothing is parsed again; and if what was said
+    since makes it worse, it still does.
     """
-    if not said.is_done:
-        may_be = said.trigger.shape != "line" and not said.trigger.is_invoked
-        lines = postprocess.first_lines(rest, snapshot, offset, said.trigger) if may_be else None
-        return None if lines is None else (lines, 0)
     typed = said.typed_at(snapshot, offset)
     following = snapshot.text[offset : snapshot.line_end(offset)]
     kept = said.still_shown(typed, following)
-    if kept is not None:
+    if kept is not None and said.is_shown_as_it_is:
         return kept
-    text = postprocess.refine(rest, snapshot, offset, said.trigger)
-    if text is None:
-        return None
-    text, n_over = _over_closers(text, rest, said, snapshot, offset)
-    said.keep_shown(typed, text, following, n_over)
-    return text, n_over
+    if not said.is_done:
+        text = postprocess.first_lines(rest, snapshot, offset, said.trigger) if said.may_be_shown_in_part else None
+        made = None if text is None else (text, 0)
+    else:
+        text = postprocess.refine(rest, snapshot, offset, said.trigger)
+        made = None if text is None else _over_closers(text, rest, said, snapshot, offset)
+    if made is None:
+        return kept
+    said.keep_shown(typed, made[0], following, made[1])
+    return made
 
 
 def _over_closers(text: str, rest: str, said: Said, snapshot: Snapshot, offset: int) -> tuple[str, int]:

@@ -10,10 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from context import Snapshot
-from context.blocks import mask, opens_block
 from context.syntax import first_that_fits
 from lsp_server.completion import filters
-from lsp_server.completion.cut import Around, around, cut, shorter
+from lsp_server.completion.cut import Around, around, cut, finished, shorter
 from lsp_server.completion.trigger import Trigger
 
 _MAX_TRIED = 4
@@ -72,19 +71,13 @@ def at_deadline(text: str) -> str:
 
 
 def first_lines(text: str, snapshot: Snapshot, offset: int, trigger: Trigger) -> str | None:
-    """What is shown of an answer that is still arriving: its whole lines, exactly as the model has said them.
+    """What is shown of an answer that is still arriving: its first lines, exactly as the model has said them.
 
-    What they lack may be on its way, so nothing is mended, and no header shown before its body; None where nothing is
-    left.
+    What they lack may be on its way, so nothing of them is mended; None where they cannot stand alone.
     """
-    place = around(snapshot, offset)
-    lines = at_deadline(text).split("\n")
-    code = mask(place.before + "\n".join(lines), 0, place.language).code.split("\n")
-    while lines and (not code[len(lines) - 1].strip() or opens_block(code[len(lines) - 1], place.language)):
-        lines.pop()
-    whole = "\n".join(lines)
-    shown = refine(whole, snapshot, offset, trigger) if whole.strip() else None
-    return shown if shown is not None and f"{whole}\n".startswith(f"{shown}\n") else None
+    lines = finished(text, around(snapshot, offset))
+    shown = refine(lines, snapshot, offset, trigger) if lines.strip() else None
+    return shown if shown is not None and f"{lines}\n".startswith(f"{shown}\n") else None
 
 
 def refine(text: str, snapshot: Snapshot, offset: int, trigger: Trigger) -> str | None:

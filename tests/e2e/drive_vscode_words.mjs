@@ -95,8 +95,7 @@ async function fix(page) {
   await picture(page, "fixed");
 }
 
-/** What the light bulb's menu has once it offers `title`: it stays away while the focus is on its way to the editor, and
- * has less in it while the checker looks again. */
+/** What the light bulb's menu has once it offers `title`: it may stay away while the focus is on its way to the editor. */
 async function offers(page, title) {
   const offered = page.locator(".action-widget .monaco-list-row");
   for (const deadline = Date.now() + task.ready_ms; Date.now() < deadline; ) {
@@ -105,7 +104,7 @@ async function offers(page, title) {
     if (await isThere.then(() => true, () => false)) return offered;
     await page.keyboard.press("Escape");
   }
-  throw new Error(`nothing was offered that begins with ${title}`);
+  throw new Error(`"${title}" was never offered`);
 }
 
 /** Has tests generated for the definition that was followed to, and saves the file that is shown then. */

@@ -59,11 +59,15 @@ async function inVSCode(session) {
 
 /** Keeps what the user saw when it went wrong: as a picture, and what is open in words. */
 async function failed(page, error) {
-  await picture(page, "failed");
   const open = ".tab, .statusbar-item, .action-widget, .quick-input-widget, .monaco-hover, .notification-toast, .context-view";
-  const shown = await page.locator(open).filter({ visible: true }).allInnerTexts();
-  const focus = await page.evaluate(() => document.activeElement?.outerHTML.slice(0, 200));
-  error.message += `\nshown: ${JSON.stringify(shown)}\nfocus: ${focus}`;
+  try {
+    await picture(page, "failed");
+    const shown = await page.locator(open).filter({ visible: true }).allInnerTexts();
+    const focus = await page.evaluate(() => document.activeElement?.outerHTML.slice(0, 200));
+    error.message += `\nshown: ${JSON.stringify(shown)}\nfocus: ${focus}`;
+  } catch {
+    // where the page is gone there is nothing to see
+  }
   throw error;
 }
 
