@@ -122,8 +122,9 @@ def finished(text: str, place: Around) -> str:
     """The whole lines of an answer that is still arriving, up to the first statement that they leave unfinished."""
     lines = text.split("\n")[:-1]
     code = _code(lines, place)
-    opened = left_open("\n".join(code), 0, sum(map(len, code)) + len(code))
-    n = "\n".join(code)[: opened[0]].count("\n") if opened else len(lines)
+    joined = "\n".join(code)
+    opened = left_open(joined, 0, len(joined))
+    n = joined.count("\n", 0, opened[0]) if opened else len(lines)
     code[:1] = [place.before + line for line in code[:1]]
     n = next((i for i in range(n) if _TRIES.match(code[i]) and not _has_branch(code[i:n])), n)
     while n and _is_begun(code[n - 1], place.language):

@@ -208,8 +208,8 @@ def _beyond(rest: str, text: str) -> str:
 def _shown(said: Said, rest: str, snapshot: Snapshot, offset: int) -> tuple[str, int] | None:
     """What is shown of `rest`, and how many characters behind the cursor it replaces.
 
-    Until more is said it stays what it was while it is being typed, and nothing is parsed again; and if what was said
-    since makes it worse, it still does.
+    While it is being typed it stays what it was until more is said, and nothing is parsed again. It stays, too, where
+    what was said since leaves nothing to show.
     """
     typed = said.typed_at(snapshot, offset)
     following = snapshot.text[offset : snapshot.line_end(offset)]
