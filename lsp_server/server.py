@@ -11,6 +11,7 @@ import asyncio
 import gc
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import TYPE_CHECKING, Any, get_args
 from urllib.parse import unquote, urlsplit
 
@@ -132,8 +133,12 @@ class InstantServer(LanguageServer):
     @property
     def _sends_users_settings(self) -> bool:
         """Whether the client says that no opened folder has a part in the settings it sends."""
+        return self.can(USERS_SETTINGS)
+
+    def can(self, capability: str) -> bool:
+        """Whether the client says that it has an experimental capability."""
         able = self.protocol._converter.unstructure(self.client_capabilities.experimental)
-        return isinstance(able, dict) and able.get(USERS_SETTINGS) is True
+        return isinstance(able, dict) and able.get(capability) is True
 
     async def start(self) -> None:
         """Makes the session for the settings as they are now, in place of the one before."""
@@ -150,6 +155,7 @@ class InstantServer(LanguageServer):
             self.counts,
             syntax.snippets,
             on_ended=self.measuring.ended,
+            on_more=partial(completions.refresh, self),
             checkpoint=Checkpoint(
                 self.settings, self.policy, self.trail.audit, self.documents.path_of, self.status.again
             ),

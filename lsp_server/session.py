@@ -55,6 +55,7 @@ class Session:
         snippets: Callable[[str], tuple[Snippet, ...]] = lambda uri: (),
         *,
         on_ended: Callable[[Ended], None] = lambda ended: None,
+        on_more: Callable[[str], None] = lambda uri: None,
         checkpoint: Checkpoint | None = None,
     ) -> None:
         self._settings = settings
@@ -72,7 +73,8 @@ class Session:
         self.endpoint = self._local_endpoint() if self.is_local else self._configured("instant", tier)
         self.knowledge = Knowledge(settings, self.checkpoint, self._tell)
         self._of_workspace = snippets
-        self.completer = Completer(self.endpoint, Sources(self.limits, outline, self.snippets, self._learn), counts)
+        sources = Sources(self.limits, outline, self.snippets, self._learn)
+        self.completer = Completer(self.endpoint, sources, counts, on_more)
         self.thinking = self._thinking_endpoint() if settings.endpoint.thinking.url else None
         call_tool = self.knowledge.call_tool if self.knowledge.providers else None
         self.tiers = Tiers(self.endpoint, self.thinking, settings.chat, call_tool)

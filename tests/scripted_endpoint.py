@@ -123,6 +123,11 @@ class ScriptedEndpoint:
         """The base of the API."""
         return f"{'https' if self._tls else 'http'}://{self._host}:{self._port}/v1"
 
+    def soon(self, act: Callable[[], object]) -> None:
+        """Does something in the endpoint's own thread."""
+        assert self._server is not None
+        self._server.get_loop().call_soon_threadsafe(act)
+
     async def __aenter__(self) -> ScriptedEndpoint:
         self._server = await asyncio.start_server(self._serve, self._host, self._port, ssl=self._tls)
         self._port = self._server.sockets[0].getsockname()[1]

@@ -33,6 +33,7 @@ class Typist:
     completer: Completer
     endpoint: ScriptedEndpoint
     asked: asyncio.Event = field(default_factory=asyncio.Event)
+    with_more: asyncio.Queue[str] = field(default_factory=asyncio.Queue)
 
     async def shown(self, marked: str, *, is_invoked: bool = False, uri: str = "") -> str | None:
         """The text of the completion at the cursor, which is where it goes."""
@@ -84,8 +85,10 @@ async def typing(
         endpoint = Endpoint("instant", tier, Places(tier).address, open_client(EndpointSettings()))
         await endpoint.prepare()
         limits = Limits(max_lines, 256, Budget(500), is_slow=is_slow, first_lines_s=first_lines_s)
-        completer = Completer(endpoint, Sources(lambda: limits, lambda uri, offset: None))
-        typist = Typist(completer, scripted)
+        with_more: asyncio.Queue[str] = asyncio.Queue()
+        sources = Sources(lambda: limits, lambda uri, offset: None)
+        completer = Completer(endpoint, sources, on_more=with_more.put_nowait)
+        typist = Typist(completer, scripted, with_more=with_more)
 
         def answer(request: Request) -> Reply:
             typist.asked.set()
@@ -483,6 +486,7 @@ async def test_the_first_lines_of_a_block_are_shown_while_the_rest_arrives(line_
         accepted = asyncio.create_task(typist.shown(place("total = 0  # 🎉")))
         more.set()
         assert await accepted == "\n    for n in items:\n        total += n\n    return total"
+        assert typist.with_more.empty(), "who waits for the rest has it"
         counts = typist.completer.counts
         assert (counts.requests, counts.shown, counts.tokens_shown) == (1, 1, 2)
         assert counts.chars_shown == len("".join(pieces).strip())
@@ -510,6 +514,16 @@ async def test_first_lines_that_say_nothing_alone_wait_for_more(
         task = await typist.asking(marked)
         more.set()
         assert await task == shown
+
+
+async def test_who_looks_at_first_lines_is_told_that_the_rest_is_there() -> None:
+    more = asyncio.Event()
+    async with typing(Reply((" a = 0\n    b", " = 1\n"), more=more), first_lines_s=0) as typist:
+        assert await typist.shown("def f():\n    <|>\n", uri="file:///work/f.py") == "a = 0"
+        more.set()
+        assert await asyncio.wait_for(typist.with_more.get(), 20) == "file:///work/f.py"
+        assert await typist.shown("def f():\n    <|>\n", uri="file:///work/f.py") == "a = 0\n    b = 1"
+        assert typist.n_asked == 1
 
 
 async def test_first_lines_stay_where_the_rest_is_no_code() -> None:
@@ -548,6 +562,7 @@ async def test_a_block_that_goes_on_is_closed_when_the_typing_leaves_its_first_l
         assert typist.endpoint.n_left == 0
         await typist.shown("def add(items):\n    is_any =<|>\n")
         await typist.endpoint.left(1)
+        assert typist.with_more.empty()
 
 
 async def test_at_the_total_deadline_whole_lines_are_kept() -> None:

@@ -38,16 +38,16 @@ def check_edits(shown: str, edits: tuple[tuple[int, int, str], ...], expected: C
     return outcomes
 
 
-def test_first_lines_are_a_part_of_what_is_accepted() -> None:
+def test_first_lines_and_what_follows_them_are_accepted_once() -> None:
     counts = Counts()
     judged: list[tuple[str, int, bool]] = []
     outcomes = Outcomes(counts, on_judged=lambda *one: judged.append(one))
-    outcomes.show(URI, "f:", [Completion("\n a", 2, 2, "r", is_part=True)])
+    outcomes.show(URI, "f:", [Completion("\n a", 2, 2, "r")])
     outcomes.edited(URI, Edit(2, 2, "\n a"))
     outcomes.show(URI, "f:\n a", [Completion("\n b", 5, 5, "r")])
     outcomes.edited(URI, Edit(5, 5, "\n b"))
-    assert Counted(counts.accepted, counts.partly_accepted, counts.chars_accepted) == Counted(1, 1, 6)
-    assert judged == [("r", 3, False), ("r", 6, True)]
+    assert Counted(counts.accepted, counts.partly_accepted, counts.chars_accepted) == Counted(1, 0, 6)
+    assert judged == [("r", 3, True), ("r", 6, True)]
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scripted_endpoint import Reply, ScriptedEndpoint
-from wire import Editor, ResponseError, open_editor, own_environment
+from wire import CAPABILITIES, Editor, Kind, ResponseError, open_editor, own_environment
 
 from context.sqlite_file import StoreError
 from lsp_server.ledger import metrics_file
@@ -225,24 +225,45 @@ def check_written(home: Path, path: Path) -> None:
     assert b"secret_name" not in stored
 
 
-async def test_what_follows_first_lines_is_shown_once(tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["neovim", "vscode"])
+async def test_what_follows_first_lines_is_shown_once(kind: Kind, tmp_path: Path) -> None:
     more = asyncio.Event()
     first, rest = "total = 0\n", "    for price in prices:\n        total += price\n    return total\n"
     at_once = {"INSTANT_LSP_COMPLETION_FIRST_LINES_MS": "0"}
+    able = {**CAPABILITIES[kind], "experimental": {"instantRefresh": True}}
     async with (
         ScriptedEndpoint() as endpoint,
-        open_editor("neovim", tmp_path, url=endpoint.url, environment=at_once) as editor,
+        open_editor(kind, tmp_path, url=endpoint.url, environment=at_once, capabilities=able) as editor,
     ):
         await editor.status("ready")
         endpoint.reply = Reply((f" {first}", rest), more=more)
         document = editor.open("def add(prices):\n    <|>\n", name="add.py")
         assert await document.ghost() == first.rstrip()
         more.set()
+        assert await editor.refreshed() == document.uri
+        assert await document.ghost() == f"{first}{rest}".rstrip()
         document.type(first.rstrip())
         assert await document.ghost() == f"\n{rest.rstrip()}"
         await reported(editor)
     (row,) = json.loads(figures(tmp_path, "--json", "--days", "1").stdout)["acceptance"]
     assert (row["shown"], row["shown_chars"]) == (1, len(f"{first}{rest}".rstrip()))
+
+
+async def test_an_editor_that_cannot_ask_again_is_told_nothing(tmp_path: Path) -> None:
+    more = asyncio.Event()
+    at_once = {"INSTANT_LSP_COMPLETION_FIRST_LINES_MS": "0"}
+    async with (
+        ScriptedEndpoint() as endpoint,
+        open_editor("neovim", tmp_path, url=endpoint.url, environment=at_once) as editor,
+    ):
+        await editor.status("ready")
+        endpoint.reply = Reply((" a = 1\n", "    b = 2\n"), more=more)
+        document = editor.open("def f():\n    <|>\n")
+        assert await document.ghost() == "a = 1"
+        more.set()
+        async with asyncio.timeout(30):
+            while await document.ghost() != "a = 1\n    b = 2":
+                pass
 
 
 async def test_what_a_developer_does_is_in_the_report(tmp_path: Path) -> None:

@@ -119,6 +119,7 @@ class Editor:
         self._parts: dict[str, list[Any]] = {}
         self._messages: list[dict[str, Any]] = []
         self._statuses: list[dict[str, Any]] = []
+        self._refreshed: list[str] = []
         self._logged: list[dict[str, Any]] = []
         self.refused: list[dict[str, Any]] = []
         """How messages were refused that had no id."""
@@ -209,6 +210,10 @@ class Editor:
         """The next partial result under a token."""
         return await self._next(self._parts.setdefault(token, []))
 
+    async def refreshed(self) -> str:
+        """The next document whose completion has become longer; told only to an editor that can ask again."""
+        return str(await self._next(self._refreshed))
+
     async def message(self) -> str:
         """The next message that the editor shows to its user."""
         return str((await self._next(self._messages))["message"])
@@ -247,6 +252,11 @@ class Editor:
     async def lives(self) -> None:
         """The server still answers requests."""
         assert "state" in await self.request("workspace/executeCommand", {"command": "instant.status", "arguments": []})
+
+    @property
+    def can_refresh(self) -> bool:
+        """Whether this editor has said that it can ask again."""
+        return bool(self.capabilities.get("experimental", {}).get("instantRefresh"))
 
     def check_nothing_overlooked(self) -> None:
         """Fails on what the server has said and no test has taken."""
@@ -312,6 +322,8 @@ class Editor:
         match message:
             case {"method": "instant/status", "params": status}:
                 self._statuses.append(status)
+            case {"method": "instant/refreshCompletion", "params": {"textDocument": {"uri": uri}}} if self.can_refresh:
+                self._refreshed.append(uri)
             case {"method": "window/logMessage", "params": line}:
                 self._logged.append(line)
             case {"method": "window/workDoneProgress/create", "id": request_id}:

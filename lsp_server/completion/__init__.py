@@ -8,15 +8,13 @@ from typing import Literal
 class Completion:
     """`text` goes in place of what stands from `start` to `end`, offsets into the snapshot it was made for.
 
-    `request_id` is the name that the request which brought it goes by in the audit trail. One that `is_part` of an
-    answer is shown while the others of its lines still arrive.
+    `request_id` is the name that the request which brought it goes by in the audit trail.
     """
 
     text: str
     start: int
     end: int
     request_id: str = ""
-    is_part: bool = False
 
 
 @dataclass(slots=True)

@@ -88,14 +88,25 @@ class Asking:
     """What is being asked, by document.
 
     `last_times` are those of the last answer that was waited for, `last_window` what was last shown of a document.
+    `on_more` hears of a document whose answer is whole now, where its first lines are shown and nobody asks for more.
     """
 
-    def __init__(self, endpoint: Endpoint, sources: Sources, memory: Memory, pace: Pace, counts: Counts) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        sources: Sources,
+        memory: Memory,
+        pace: Pace,
+        *,
+        counts: Counts,
+        on_more: Callable[[str], None],
+    ) -> None:
         self._endpoint = endpoint
         self._sources = sources
         self._memory = memory
         self._pace = pace
         self.counts = counts
+        self._on_more = on_more
         self._running: dict[str, Said] = {}
         self._ahead: dict[str, Said] = {}
         self._ending: set[asyncio.Task[None]] = set()
@@ -184,6 +195,8 @@ class Asking:
             if not said.is_ahead:
                 self.last_times = Times(own_ms, timings)
             said.update(said.text, is_done=True)
+            if 0 < said.shown_to < len(said.text.rstrip()) and not said.n_waiting:
+                self._on_more(uri)
             await asyncio.sleep(0)  # the answer first
             if timings.prompt_tokens:
                 self._sources.learn(_n_tokens(window), timings.prompt_tokens)

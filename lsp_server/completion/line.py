@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
@@ -25,15 +25,24 @@ _CLOSED_BY_EDITORS = frozenset(")]}\"'`")
 
 
 class Completer:
-    """Answers the completion requests of all documents from what the model said, is saying, or is asked to say."""
+    """Answers the completion requests of all documents from what the model said, is saying, or is asked to say.
 
-    def __init__(self, endpoint: Endpoint, sources: Sources, counts: Counts | None = None) -> None:
+    `on_more` hears of a document whose completion is shown in part, and has come to its end now.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        sources: Sources,
+        counts: Counts | None = None,
+        on_more: Callable[[str], None] = lambda uri: None,
+    ) -> None:
         self.counts = counts or Counts()
         self._endpoint = endpoint
         self._sources = sources
         self._memory = Memory()
         self._pace = Pace()
-        self._asking = Asking(endpoint, sources, self._memory, self._pace, self.counts)
+        self._asking = Asking(endpoint, sources, self._memory, self._pace, counts=self.counts, on_more=on_more)
         self.prefetch = Prefetch(self._asking, self._memory, endpoint, sources, self._pace)
         self._requests: dict[str, _Request] = {}
 
@@ -167,8 +176,7 @@ class Completer:
         for said, rest in found:
             if (shown := _shown(said, rest, snapshot, offset)) is not None:
                 text, n_over = shown
-                made = Completion(text, offset, offset + n_over, said.request_id, is_part=not said.is_done)
-                completions.setdefault(text, (made, said.number))
+                completions.setdefault(text, (Completion(text, offset, offset + n_over, said.request_id), said.number))
                 self._count_shown(said, rest, text, served)
         chosen = list(completions.values())[:MAX_CANDIDATES]
         served.answers = tuple(number for _, number in chosen)

@@ -31,17 +31,10 @@ class _Shown:
     over: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
-    """Which request brought a completion, and whether more of its answer was to follow."""
-
-    request_id: str = ""
-    is_part: bool = False
-
-
 class Outcomes:
     """The completions on screen, by document, and how much of each has been counted as accepted.
 
+    What one request has brought counts once as accepted, though the first lines of it may be taken before the others.
     `on_accept` hears a completion's key and how many of its characters have been taken by now, `on_judged` how many of
     all that its request has brought, and whether the completion was taken whole.
     """
@@ -56,20 +49,19 @@ class Outcomes:
         self._counts = counts
         self._on_accept = on_accept
         self._on_judged = on_judged
-        self._origins: LRUCache[str, _Origin] = LRUCache(_MAX_REMEMBERED)
+        self._request_ids: LRUCache[str, str] = LRUCache(_MAX_REMEMBERED)
         self.kept = kept or Kept()
         self._keys = map(str, itertools.count(1))
         self._shown: LRUCache[str, tuple[_Shown, ...]] = LRUCache(_MAX_REMEMBERED)
         self._n_accepted: LRUCache[str, int] = LRUCache(_MAX_REMEMBERED)
         self._n_judged: LRUCache[str, int] = LRUCache(_MAX_REMEMBERED)
+        self._counted: LRUCache[str, bool] = LRUCache(_MAX_REMEMBERED)
 
     def show(self, uri: str, text: str, completions: list[Completion]) -> list[str]:
         """What a document shows from now on, where `text` is all of it; a key for each of the completions."""
         shown = tuple(_Shown(next(self._keys), one.start, one.text, text[one.start : one.end]) for one in completions)
         self._shown[uri] = shown
-        self._origins.update(
-            (one.key, _Origin(made.request_id, made.is_part)) for one, made in zip(shown, completions, strict=True)
-        )
+        self._request_ids.update((key.key, one.request_id) for key, one in zip(shown, completions, strict=True))
         return [one.key for one in shown]
 
     def forget(self, uri: str) -> None:
@@ -104,14 +96,14 @@ class Outcomes:
         before = self._n_accepted.get(key, 0)
         if n_chars <= before:
             return
-        origin = self._origins.get(key, _Origin())
-        is_whole = is_whole and not origin.is_part
+        request_id = self._request_ids.get(key, "")
         self._n_accepted[key] = n_chars
-        self._n_judged[origin.request_id] = self._n_judged.get(origin.request_id, 0) + n_chars - before
+        self._n_judged[request_id] = self._n_judged.get(request_id, 0) + n_chars - before
         self._counts.chars_accepted += n_chars - before
         if is_whole:
-            self._counts.accepted += 1
+            self._counts.accepted += not self._counted.get(request_id or key)
+            self._counted[request_id or key] = True
         elif not before:
             self._counts.partly_accepted += 1
         self._on_accept(key, n_chars)
-        self._on_judged(origin.request_id, self._n_judged[origin.request_id], is_whole)
+        self._on_judged(request_id, self._n_judged[request_id], is_whole)

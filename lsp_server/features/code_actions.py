@@ -129,8 +129,7 @@ async def _diagnostics(
     """Those at the range, and those in the function around it, each once and in document order."""
     given = list(params.context.diagnostics)
     whole = ls.documents.range_of(snapshot, function.start, function.end) if function is not None else params.range
-    able = _plain(ls, ls.client_capabilities.experimental)
-    if isinstance(able, dict) and able.get("instantDiagnostics"):
+    if ls.can("instantDiagnostics"):
         given += await _all_tools(ls, snapshot, whole)
     distinct = list({_key(one): one for one in given if one.message.strip()}.values())
     distinct.sort(key=lambda one: (one.range.start.line, one.range.start.character))

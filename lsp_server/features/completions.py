@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 MOVED = "instant/didMoveCursor"
 """Notification of the editor with `textDocument` and `position`; one that does not send it is served all the same."""
 
+REFRESH = "instant/refreshCompletion"
+"""Notification to an editor that says `experimental.instantRefresh`, with a `textDocument`: the completion that was
+shown in part is there as a whole, for who asks at the same place again."""
+
 SHOWN = "textDocument/didShowCompletion"
 PARTLY_ACCEPTED = "textDocument/didPartiallyAcceptCompletion"
 """Notifications that clients of Copilot's server send."""
@@ -149,6 +153,12 @@ async def did_move_cursor(ls: InstantServer, params: Any) -> None:
         ls.at_cursor(snapshot, offset)
         session = await ls.ready_session()
         session.completer.moved(snapshot, offset)
+
+
+def refresh(ls: InstantServer, uri: str) -> None:
+    """Has an editor that can do so ask once more for what it shows of a document."""
+    if ls.can("instantRefresh"):
+        ls.protocol.notify(REFRESH, {"textDocument": {"uri": uri}})
 
 
 def did_show_completion(ls: InstantServer, params: Any) -> None:

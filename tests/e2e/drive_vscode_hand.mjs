@@ -22,6 +22,7 @@ run(async (page) => {
   await offHere(page);
   await offForLanguage(page);
   await save(page);
+  await inTurn(page);
   await inNotebook(page);
 });
 
@@ -109,13 +110,32 @@ async function openList(page, list) {
   return list.locator(".monaco-list-row .label-name").allInnerTexts();
 }
 
-/** Takes a completion of several lines in a file with CRLF, Chinese characters and emoji; then its first line alone. */
-async function byLines(page) {
-  await open(page, task.crlf);
-  await write(page, "def total(prices):");
+/** Begins a function at the end of a file that has none. */
+async function beginFunction(page, header) {
+  await write(page, header);
   // VS Code indents the next line only where it knows the tokens of this one.
   await page.locator(".view-line span[class*=mtk]").filter({ hasText: /^def$/ }).first().waitFor();
   await page.keyboard.press("Enter");
+}
+
+/** Looks at the first line of a completion until the others are there too, and takes all of it. */
+async function inTurn(page) {
+  await open(page, task.in_turn);
+  await beginFunction(page, "def later(prices):");
+  await ghostIs(page, task.first_line);
+  await picture(page, "first-line");
+  await ghostIs(page, task.ghost_lines);
+  await page.keyboard.press("Tab");
+  await until(page, task.last_line);
+  await save(page);
+  seen.saved_turns = readFileSync(join(task.workspace, task.in_turn), "utf8");
+  step("in turn");
+}
+
+/** Takes a completion of several lines in a file with CRLF, Chinese characters and emoji; then its first line alone. */
+async function byLines(page) {
+  await open(page, task.crlf);
+  await beginFunction(page, "def total(prices):");
   await ghostIs(page, task.ghost_lines);
   await picture(page, "lines");
   await page.keyboard.press("Tab");

@@ -21,6 +21,7 @@ NOTEBOOK = {
 }
 ANSWERS = {
     "drawn =": " plot(rows)",
+    "def later(prices):": f" {BODY}\n",
     "loud =": " speaker",
     "silent =": " never",
     "nowhere =": " never",
@@ -52,11 +53,17 @@ def check_session(folder: Path) -> Worked:
         tools,
         package_extension(tools),
         folder,
-        texts={"a.py": "alpha = beta = 1\n", "b.py": CRLF, "c.ipynb": json.dumps(NOTEBOOK)},
-        script={"model": "quick", "answers": ANSWERS, "slow": {"patient =": 8_000}},
+        texts={"a.py": "alpha = beta = 1\n", "b.py": CRLF, "c.ipynb": json.dumps(NOTEBOOK), "d.py": CRLF},
+        script={
+            "model": "quick",
+            "answers": ANSWERS,
+            "slow": {"patient =": 8_000},
+            "in_turn": {"def later(prices):": 3_000},
+        },
         places={
             "crlf": "b.py",
             "notebook": "c.ipynb",
+            "in_turn": "d.py",
             "ghost_lines": BODY,
             "first_line": "subtotal = sum(prices)",
             "last_line": "return subtotal * RATE",
@@ -103,6 +110,11 @@ def test_a_line_is_taken(worked: Worked) -> None:
 def test_a_file_with_crlf_keeps_it_and_its_characters(worked: Worked) -> None:
     body = BODY.replace("\n", "\r\n")
     assert worked.saved_lines == f"{CRLF}\r\ndef total(prices):\r\n    {body}"
+
+
+def test_what_follows_first_lines_is_shown_without_a_key(worked: Worked) -> None:
+    body = BODY.replace("\n", "\r\n")
+    assert worked.saved_turns == f"{CRLF}\r\ndef later(prices):\r\n    {body}"
 
 
 def test_an_endpoint_at_work_and_a_slow_one_are_seen(worked: Worked) -> None:

@@ -43,7 +43,6 @@ EDITOR_SETTINGS = {
     "extensions.ignoreRecommendations": True,
     "files.autoSave": "off",
     "git.enabled": False,
-    "instant.completion.first_lines_ms": 600_000,  # what is shown must not depend on how busy the machine is
     "telemetry.telemetryLevel": "off",
     "update.mode": "none",
     "workbench.secondarySideBar.defaultVisibility": "hidden",
@@ -120,6 +119,7 @@ class Worked:
     listed: Sequence[str]
     after_escape: str
     saved_lines: str
+    saved_turns: str
     after_line: str
     working: str
     slow: str

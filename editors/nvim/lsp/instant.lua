@@ -16,7 +16,7 @@ return {
     -- Neovim refuses edits of a version that the buffer no longer has, but does not say so.
     workspace = { workspaceEdit = { documentChanges = true } },
     -- What setup() was given, and no exrc file: see lua/instant/init.lua.
-    experimental = { instantDiagnostics = true, instantUserSettings = true },
+    experimental = { instantDiagnostics = true, instantRefresh = true, instantUserSettings = true },
   },
   before_init = function(params, config)
     require('instant')._give_settings(params, config)
@@ -32,6 +32,9 @@ return {
     end,
     ['instant/diagnostics'] = function(_, params)
       return require('instant.diagnostics').within(params)
+    end,
+    ['instant/refreshCompletion'] = function(_, params, ctx)
+      require('instant')._refresh(ctx.client_id, params.textDocument.uri)
     end,
     ['instant/status'] = function(_, status, ctx)
       require('instant.status').receive(ctx.client_id, status)

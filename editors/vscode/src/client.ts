@@ -18,6 +18,7 @@ import { SCHEMES, SECTION, serverSettings, vouchForSettings } from "./configurat
 import { tellDiagnostics } from "./diagnostics";
 import { DOCTOR, examine } from "./doctor";
 import { EXPLAIN, type Explanations, TOGGLE_THINKING } from "./explain";
+import { Refresh } from "./refresh";
 import { REPORT, showReport } from "./report";
 import type { Pause } from "./pause";
 import { SHOW_CONTEXT, showContext } from "./sent";
@@ -45,15 +46,18 @@ export function createClient(path: string, listeners: Listeners): LanguageClient
     // Never the opened folder: its files must not take part in how the server is started.
     options: { cwd: homedir() },
   };
-  const client: QuietClient = new QuietClient(SECTION, "Instant", server, clientOptions(listeners, () => client));
+  const refresh = new Refresh();
+  const options = clientOptions(listeners, refresh, () => client);
+  const client: QuietClient = new QuietClient(SECTION, "Instant", server, options);
   client.onNotification("instant/status", (status) => listeners.status.show(status));
   client.onNotification(ShowMessageNotification.type, ({ message }) => tell(message));
   tellDiagnostics(client);
+  refresh.listenTo(client);
   vouchForSettings(client);
   return client;
 }
 
-function clientOptions(listeners: Listeners, client: () => LanguageClient): LanguageClientOptions {
+function clientOptions(listeners: Listeners, refresh: Refresh, client: () => LanguageClient): LanguageClientOptions {
   const { log, status, pause, explanations } = listeners;
   const settings = () => serverSettings(pause.isOffHere);
   return {
@@ -67,7 +71,11 @@ function clientOptions(listeners: Listeners, client: () => LanguageClient): Lang
     errorHandler: restartAfterCrash(status),
     middleware: {
       provideInlineCompletionItems: (document, position, context, token, next) =>
-        pause.isOn ? undefined : status.waiting.during(Promise.resolve(next(document, position, context, token))),
+        pause.isOn
+          ? undefined
+          : status.waiting.during(
+              Promise.resolve(next(document, position, refresh.asking(document, position, context), token)),
+            ),
       provideCompletionItem: (document, position, context, token, next) =>
         pause.isOn ? undefined : next(document, position, context, token),
       executeCommand: async (command, args, next) => {

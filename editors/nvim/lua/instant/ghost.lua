@@ -102,6 +102,15 @@ function M.cycle(step)
   return true
 end
 
+--- Asks again for what is shown; not where the user is choosing among several.
+---@param client vim.lsp.Client
+---@param bufnr integer
+function M.refresh(client, bufnr)
+  if shown[bufnr] and not pending[bufnr] and #(choices[bufnr] or {}) < 2 then
+    M._ask(client, bufnr)
+  end
+end
+
 ---@return boolean
 function M.dismiss()
   local bufnr = api.nvim_get_current_buf()

@@ -146,6 +146,16 @@ function M.previous()
   return view().cycle(-1)
 end
 
+--- More of the shown completion has come: asks again, if the cursor is still there.
+---@param client_id integer
+---@param uri string
+function M._refresh(client_id, uri)
+  local client, bufnr = vim.lsp.get_client_by_id(client_id), vim.uri_to_bufnr(uri)
+  if client and bufnr == vim.api.nvim_get_current_buf() then
+    view().refresh(client, bufnr)
+  end
+end
+
 --- Maps `key` in insert mode to `M[name]`. With nothing shown the key does what it did before.
 ---@param key string
 ---@param name string

@@ -78,11 +78,26 @@ function M.cycle(step)
   else
     alternatives[bufnr] = { place = place, step = step }
     vim.schedule(function()
-      -- Neovim asks after a moving of the cursor only; how is seen to by _watch_requests.
-      vim.api.nvim_exec_autocmds('CursorMovedI', { buffer = bufnr, modeline = false })
+      M._ask_again(bufnr) -- how is seen to by _watch_requests
     end)
   end
   return true
+end
+
+--- Asks again for what is shown; not where the user is choosing among several.
+---@param _ vim.lsp.Client
+---@param bufnr integer
+function M.refresh(_, bufnr)
+  local asked = alternatives[bufnr]
+  if M._is_shown() and not (asked and asked.place == M._place(bufnr)) then
+    M._ask_again(bufnr)
+  end
+end
+
+--- Neovim asks after a moving of the cursor only.
+---@param bufnr integer
+function M._ask_again(bufnr)
+  vim.api.nvim_exec_autocmds('CursorMovedI', { buffer = bufnr, modeline = false })
 end
 
 --- Accepting by a function that inserts nothing hides what is shown, and drops what was asked.
