@@ -565,6 +565,25 @@ async def test_a_block_that_goes_on_is_closed_when_the_typing_leaves_its_first_l
         assert typist.with_more.empty()
 
 
+async def test_an_older_answer_with_nothing_to_show_is_not_taken_for_the_one_that_was_asked() -> None:
+    async with typing(" y", " 1", first_lines_s=0.01) as typist:
+        uri = at_cursor(CURSOR)[0].uri
+        assert await typist.shown("x =<|>\nx = y\n") is None
+        for edit in (Edit(0, 0, "n"), Edit(0, 1, "ni"), Edit(0, 2, "你")):  # after which it is waited before asking
+            typist.completer.typed(uri, edit)
+        assert await typist.shown("x = <|>\nx = y\n") == "1"
+
+
+async def test_more_lines_that_are_not_shown_are_not_told_of() -> None:
+    more = asyncio.Event()
+    cut, whole = (" a = 0\n    return a\n", "def g():\n"), (" a = 0\n", "    return a\n")
+    async with typing(Reply(cut, more=more), Reply(whole, more=more), first_lines_s=0) as typist:
+        assert await typist.shown("def f():\n    <|>\n", uri="file:///cut.py") == "a = 0\n    return a"
+        assert await typist.shown("def f():\n    <|>\n", uri="file:///whole.py") == "a = 0"
+        more.set()
+        assert await asyncio.wait_for(typist.with_more.get(), 20) == "file:///whole.py"
+
+
 async def test_at_the_total_deadline_whole_lines_are_kept() -> None:
     slow = Reply((" total = 0\n", "    other = 1\n", "    tot"), fault="hang in the middle")
     async with typing(slow, total_ms=500) as typist:

@@ -44,10 +44,13 @@ def test_first_lines_and_what_follows_them_are_accepted_once() -> None:
     outcomes = Outcomes(counts, on_judged=lambda *one: judged.append(one))
     outcomes.show(URI, "f:", [Completion("\n a", 2, 2, "r")])
     outcomes.edited(URI, Edit(2, 2, "\n a"))
-    outcomes.show(URI, "f:\n a", [Completion("\n b", 5, 5, "r")])
+    outcomes.show(URI, "f:\n a", [Completion("\n b", 5, 5, "r", 3)])
     outcomes.edited(URI, Edit(5, 5, "\n b"))
-    assert Counted(counts.accepted, counts.partly_accepted, counts.chars_accepted) == Counted(1, 0, 6)
-    assert judged == [("r", 3, True), ("r", 6, True)]
+    outcomes.edited(URI, Edit(5, 8, ""))
+    outcomes.show(URI, "f:\n a", [Completion("\n b", 5, 5, "r", 3)])
+    outcomes.edited(URI, Edit(5, 5, "\n b"))
+    assert Counted(counts.accepted, counts.partly_accepted, counts.chars_accepted) == Counted(1, 0, 9)
+    assert judged == [("r", 3, True), ("r", 6, True), ("r", 6, True)], "what is undone and taken again is one thing"
 
 
 @pytest.mark.parametrize(

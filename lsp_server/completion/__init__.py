@@ -8,13 +8,15 @@ from typing import Literal
 class Completion:
     """`text` goes in place of what stands from `start` to `end`, offsets into the snapshot it was made for.
 
-    `request_id` is the name that the request which brought it goes by in the audit trail.
+    `request_id` is the name that the request which brought it goes by in the audit trail, and `n_before` how many
+    characters of the answer come before it.
     """
 
     text: str
     start: int
     end: int
     request_id: str = ""
+    n_before: int = 0
 
 
 @dataclass(slots=True)

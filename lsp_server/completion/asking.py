@@ -28,6 +28,7 @@ from lsp_server.endpoint.status import EndpointError
 GRACE_S = 0.25
 """How long a running answer nobody waits for is kept, since the next keystroke may agree with it."""
 
+_TELL_MORE_S = 0.05
 _MAX_WINDOWS = 64
 _TOKENS_PER_LINE = 24
 _MIN_TOKENS = 72
@@ -88,7 +89,7 @@ class Asking:
     """What is being asked, by document.
 
     `last_times` are those of the last answer that was waited for, `last_window` what was last shown of a document.
-    `on_more` hears of a document whose answer is whole now, where its first lines are shown and nobody asks for more.
+    `on_more` hears of a document's answer that is whole now, where no more than its first lines were shown.
     """
 
     def __init__(
@@ -99,7 +100,7 @@ class Asking:
         pace: Pace,
         *,
         counts: Counts,
-        on_more: Callable[[str], None],
+        on_more: Callable[[str, Said], None],
     ) -> None:
         self._endpoint = endpoint
         self._sources = sources
@@ -195,8 +196,9 @@ class Asking:
             if not said.is_ahead:
                 self.last_times = Times(own_ms, timings)
             said.update(said.text, is_done=True)
-            if 0 < said.shown_to < len(said.text.rstrip()) and not said.n_waiting:
-                self._on_more(uri)
+            if said.shown_to and _n_shown(said, question) > said.shown_to:
+                # After the answer with the first lines, which may be on its way to the editor.
+                asyncio.get_running_loop().call_later(_TELL_MORE_S, self._on_more, uri, said)
             await asyncio.sleep(0)  # the answer first
             if timings.prompt_tokens:
                 self._sources.learn(_n_tokens(window), timings.prompt_tokens)
@@ -276,6 +278,11 @@ class Asking:
             task.cancel()
             if not said.is_done:  # a task that has not begun yet never does
                 said.give_up()
+
+
+def _n_shown(said: Said, question: Question) -> int:
+    """How many characters of a whole answer are shown where it was asked for."""
+    return len(postprocess.refine(said.text, question.snapshot, question.offset, question.trigger) or "")
 
 
 def _n_tokens(window: ContextWindow) -> float:

@@ -42,9 +42,11 @@ class Completer:
         self._sources = sources
         self._memory = Memory()
         self._pace = Pace()
-        self._asking = Asking(endpoint, sources, self._memory, self._pace, counts=self.counts, on_more=on_more)
+        self._asking = Asking(endpoint, sources, self._memory, self._pace, counts=self.counts, on_more=self._has_more)
         self.prefetch = Prefetch(self._asking, self._memory, endpoint, sources, self._pace)
         self._requests: dict[str, _Request] = {}
+        self._on_more = on_more
+        self._on_screen: dict[str, tuple[int, ...]] = {}
 
     @property
     def last_times(self) -> Times | None:
@@ -71,13 +73,15 @@ class Completer:
                     looked_at = said, said.n_lines
                     completions = self._shown(snapshot, offset, served, is_invoked=is_invoked)
                     # An answer given for a place before this one may have nothing to show here, where another has.
-                    if completions or (said.is_done and (asked is not None or said.is_for(snapshot, offset))):
+                    is_last = said.is_for(snapshot, offset) or (asked is not None and asked.is_done)
+                    if completions or (said.is_done and is_last):
                         break
-                    said = None if said.is_done else said
+                    said = asked if said.is_done else said
                 if said is None:
                     question = self._question(snapshot, offset, started, is_invoked=is_invoked)
                     if question is None:
                         self._asking.close(snapshot.uri)
+                        self._on_screen.pop(snapshot.uri, None)
                         return []
                     said = asked = self._asking.ask(question)
                 self._asking.reach(snapshot.uri, said)
@@ -92,6 +96,7 @@ class Completer:
             served.waited_s -= asked.built_s if asked is not None else 0.0
             self.counts.from_memory += served.source == "memory"
             self.counts.adopted += served.source == "running"
+            self._on_screen[snapshot.uri] = served.answers
             if completions:
                 self.prefetch.follow(snapshot, completions[0])
             return completions
@@ -114,6 +119,7 @@ class Completer:
         """Drops all that is known of a closed document."""
         self._asking.forget(uri)
         self._memory.forget(uri)
+        self._on_screen.pop(uri, None)
 
     def close(self) -> None:
         """Closes every running answer."""
@@ -143,6 +149,11 @@ class Completer:
         """The answer that agrees with the text; for a developer who asks, only one of several that were asked for."""
         agreeing = self._memory.at(snapshot, offset, self._endpoint.status.model)
         return next((said for said, _ in agreeing if said.trigger.is_invoked or not is_invoked), None)
+
+    def _has_more(self, uri: str, said: Said) -> None:
+        """Tells that all of an answer is there now, if it is still that one whose first lines are shown."""
+        if self._on_screen.get(uri) == (said.number,) and not said.n_waiting:
+            self._on_more(uri)
 
     def _are_first_lines_due(self, said: Said) -> bool:
         """Whether the lines of a running answer that are there are shown without the others."""
@@ -176,7 +187,9 @@ class Completer:
         for said, rest in found:
             if (shown := _shown(said, rest, snapshot, offset)) is not None:
                 text, n_over = shown
-                completions.setdefault(text, (Completion(text, offset, offset + n_over, said.request_id), said.number))
+                n_before = max(0, len(said.text) - len(rest))
+                made = Completion(text, offset, offset + n_over, said.request_id, n_before)
+                completions.setdefault(text, (made, said.number))
                 self._count_shown(said, rest, text, served)
         chosen = list(completions.values())[:MAX_CANDIDATES]
         served.answers = tuple(number for _, number in chosen)

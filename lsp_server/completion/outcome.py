@@ -18,6 +18,7 @@ from lsp_server.completion.counts import Counts
 from lsp_server.completion.kept import Kept
 
 _MAX_REMEMBERED = 256
+_MAX_TAKEN = 32
 _MIN_PART_CHARS = 2
 
 
@@ -49,19 +50,21 @@ class Outcomes:
         self._counts = counts
         self._on_accept = on_accept
         self._on_judged = on_judged
-        self._request_ids: LRUCache[str, str] = LRUCache(_MAX_REMEMBERED)
+        self._origins: LRUCache[str, tuple[str, int]] = LRUCache(_MAX_REMEMBERED)
         self.kept = kept or Kept()
         self._keys = map(str, itertools.count(1))
         self._shown: LRUCache[str, tuple[_Shown, ...]] = LRUCache(_MAX_REMEMBERED)
         self._n_accepted: LRUCache[str, int] = LRUCache(_MAX_REMEMBERED)
-        self._n_judged: LRUCache[str, int] = LRUCache(_MAX_REMEMBERED)
+        self._taken: LRUCache[str, set[int]] = LRUCache(_MAX_TAKEN)
         self._counted: LRUCache[str, bool] = LRUCache(_MAX_REMEMBERED)
 
     def show(self, uri: str, text: str, completions: list[Completion]) -> list[str]:
         """What a document shows from now on, where `text` is all of it; a key for each of the completions."""
         shown = tuple(_Shown(next(self._keys), one.start, one.text, text[one.start : one.end]) for one in completions)
         self._shown[uri] = shown
-        self._request_ids.update((key.key, one.request_id) for key, one in zip(shown, completions, strict=True))
+        self._origins.update(
+            (one.key, (made.request_id, made.n_before)) for one, made in zip(shown, completions, strict=True)
+        )
         return [one.key for one in shown]
 
     def forget(self, uri: str) -> None:
@@ -96,9 +99,10 @@ class Outcomes:
         before = self._n_accepted.get(key, 0)
         if n_chars <= before:
             return
-        request_id = self._request_ids.get(key, "")
+        request_id, start = self._origins.get(key, ("", 0))
         self._n_accepted[key] = n_chars
-        self._n_judged[request_id] = self._n_judged.get(request_id, 0) + n_chars - before
+        taken = self._taken.setdefault(request_id or key, set())
+        taken.update(range(start + before, start + n_chars))  # once, though it may be undone and taken again
         self._counts.chars_accepted += n_chars - before
         if is_whole:
             self._counts.accepted += not self._counted.get(request_id or key)
@@ -106,4 +110,4 @@ class Outcomes:
         elif not before:
             self._counts.partly_accepted += 1
         self._on_accept(key, n_chars)
-        self._on_judged(request_id, self._n_judged[request_id], is_whole)
+        self._on_judged(request_id, len(taken), is_whole)

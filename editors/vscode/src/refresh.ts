@@ -46,9 +46,8 @@ export class Refresh {
     }
     this.isAsking = true;
     try {
-      // Else VS Code keeps what it shows before all that comes.
-      await commands.executeCommand("editor.action.inlineSuggest.hide");
-      await commands.executeCommand("editor.action.inlineSuggest.trigger");
+      // Does nothing where nothing is shown. It asks again, keeps what is shown, and goes on to what came.
+      await commands.executeCommand("editor.action.inlineSuggest.showNext");
     } finally {
       this.isAsking = false;
     }

@@ -150,8 +150,8 @@ end
 ---@param client_id integer
 ---@param uri string
 function M._refresh(client_id, uri)
-  local client, bufnr = vim.lsp.get_client_by_id(client_id), vim.uri_to_bufnr(uri)
-  if client and bufnr == vim.api.nvim_get_current_buf() then
+  local client, bufnr = vim.lsp.get_client_by_id(client_id), vim.api.nvim_get_current_buf()
+  if client and vim.uri_from_bufnr(bufnr) == uri then
     view().refresh(client, bufnr)
   end
 end

@@ -94,10 +94,11 @@ function M.refresh(_, bufnr)
   end
 end
 
---- Neovim asks after a moving of the cursor only.
+--- Neovim asks after a moving of the cursor only; nobody else is told that it has moved.
 ---@param bufnr integer
 function M._ask_again(bufnr)
-  vim.api.nvim_exec_autocmds('CursorMovedI', { buffer = bufnr, modeline = false })
+  local neovims_own = ('nvim.lsp.inline_completion:%d'):format(bufnr)
+  vim.api.nvim_exec_autocmds('CursorMovedI', { buffer = bufnr, group = neovims_own, modeline = false })
 end
 
 --- Accepting by a function that inserts nothing hides what is shown, and drops what was asked.
