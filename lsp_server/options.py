@@ -189,8 +189,8 @@ class CompletionSettings(_Section):
     max_tokens: int = _option(256, "Tokens a completion may have at the most.", ge=8, le=4_096)
     first_lines_ms: int = _option(
         300,
-        "Milliseconds until the first whole lines of a completion are shown while the others still arrive; those "
-        "follow as the first are typed or accepted. 600000 waits for all of it.",
+        "Milliseconds until the first whole lines of a completion are shown while the others still arrive; 600000 "
+        "waits for all of it.",
         ge=0,
         le=600_000,
     )

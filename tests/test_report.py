@@ -250,6 +250,7 @@ async def test_what_follows_first_lines_is_shown_once(kind: Kind, tmp_path: Path
 
 
 async def test_an_editor_that_cannot_ask_again_is_told_nothing(tmp_path: Path) -> None:
+    """Nothing has come by the time of a later answer, which is slower than telling is."""
     more = asyncio.Event()
     at_once = {"INSTANT_LSP_COMPLETION_FIRST_LINES_MS": "0"}
     async with (
@@ -264,6 +265,8 @@ async def test_an_editor_that_cannot_ask_again_is_told_nothing(tmp_path: Path) -
         async with asyncio.timeout(30):
             while await document.ghost() != "a = 1\n    b = 2":
                 pass
+        endpoint.reply = Reply((" later",), first_token_ms=500)
+        assert await editor.open("x =<|>\n").ghost() == " later"
 
 
 async def test_what_a_developer_does_is_in_the_report(tmp_path: Path) -> None:

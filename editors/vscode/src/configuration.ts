@@ -3,6 +3,8 @@
 import { ConfigurationTarget, workspace } from "vscode";
 import type { LanguageClient } from "vscode-languageclient/node";
 
+import { announce } from "./capability";
+
 export const SECTION = "instant";
 
 /** The documents the server is told of; a notebook's cells are documents of their own. */
@@ -25,14 +27,7 @@ export function serverSettings(isOffHere: boolean): Record<string, unknown> {
 
 /** Tells the server that no opened folder has a part in these settings: the scope of each is "machine". */
 export function vouchForSettings(client: LanguageClient): void {
-  client.registerFeature({
-    fillClientCapabilities: (capabilities) => {
-      capabilities.experimental = { ...capabilities.experimental, instantUserSettings: true };
-    },
-    initialize: () => {},
-    getState: () => ({ kind: "static" }),
-    clear: () => {},
-  });
+  announce(client, "instantUserSettings");
 }
 
 export function configuredServerPath(): string | null {

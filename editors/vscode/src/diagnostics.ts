@@ -3,6 +3,8 @@
 import { languages } from "vscode";
 import type { LanguageClient, Range, TextDocumentIdentifier } from "vscode-languageclient/node";
 
+import { announce } from "./capability";
+
 interface Asked {
   textDocument: TextDocumentIdentifier;
   range: Range;
@@ -10,14 +12,7 @@ interface Asked {
 
 /** Answers the server's question for diagnostics, and says beforehand that it will. */
 export function tellDiagnostics(client: LanguageClient): void {
-  client.registerFeature({
-    fillClientCapabilities: (capabilities) => {
-      capabilities.experimental = { ...capabilities.experimental, instantDiagnostics: true };
-    },
-    initialize: () => {},
-    getState: () => ({ kind: "static" }),
-    clear: () => {},
-  });
+  announce(client, "instantDiagnostics");
   client.onRequest("instant/diagnostics", ({ textDocument, range }: Asked) => {
     const within = client.protocol2CodeConverter.asRange(range);
     const uri = client.protocol2CodeConverter.asUri(textDocument.uri);

@@ -10,20 +10,15 @@ import {
 } from "vscode";
 import type { LanguageClient, TextDocumentIdentifier } from "vscode-languageclient/node";
 
+import { announce } from "./capability";
+
 export class Refresh {
   private last: { document: TextDocument; version: number; position: Position } | undefined;
   private isAsking = false;
 
   /** Listens to the server, and says beforehand that it will. */
   listenTo(client: LanguageClient): void {
-    client.registerFeature({
-      fillClientCapabilities: (capabilities) => {
-        capabilities.experimental = { ...capabilities.experimental, instantRefresh: true };
-      },
-      initialize: () => {},
-      getState: () => ({ kind: "static" }),
-      clear: () => {},
-    });
+    announce(client, "instantRefresh");
     client.onNotification("instant/refreshCompletion", (asked: { textDocument: TextDocumentIdentifier }) =>
       this.ask(client.protocol2CodeConverter.asUri(asked.textDocument.uri).toString()),
     );

@@ -94,11 +94,16 @@ function M.refresh(_, bufnr)
   end
 end
 
---- Neovim asks after a moving of the cursor only; nobody else is told that it has moved.
+--- Neovim asks after a moving of the cursor only; nobody else is told that it has moved, where its group is known.
 ---@param bufnr integer
 function M._ask_again(bufnr)
   local neovims_own = ('nvim.lsp.inline_completion:%d'):format(bufnr)
-  vim.api.nvim_exec_autocmds('CursorMovedI', { buffer = bufnr, group = neovims_own, modeline = false })
+  local is_known = vim.fn.exists('#' .. neovims_own) == 1
+  vim.api.nvim_exec_autocmds('CursorMovedI', {
+    buffer = bufnr,
+    group = is_known and neovims_own or nil,
+    modeline = false,
+  })
 end
 
 --- Accepting by a function that inserts nothing hides what is shown, and drops what was asked.
